@@ -1,0 +1,1 @@
+"""Clusters that labs run on: one protocol, several providers. Never imports `grader`."""
