@@ -1,0 +1,1 @@
+"""Data shared by load, observe, judge and report. Imports none of them."""

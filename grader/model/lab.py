@@ -1,0 +1,97 @@
+"""A lab: its lab.yaml, and the folders that belong to it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
+from grader.model.scenario import Step
+
+DEFAULT_KINDS: tuple[str, ...] = (
+    "Namespace",
+    "ConfigMap",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "PersistentVolumeClaim",
+    "Pod",
+    "Deployment",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+)
+"""Kinds that a submission may hold where lab.yaml does not say otherwise: none reaches beyond its
+own namespaces."""
+
+
+class LabFile(BaseModel):
+    """What lab.yaml holds. Unknown keys are an error, so that a typing slip is found at once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(min_length=8)
+    section: str = Field(pattern=r"^\d\d$")
+    minutes: int = Field(ge=5, le=120)
+    summary: str = Field(min_length=20, description="One sentence: what the learner will have proven.")
+    isolation: Literal["namespace", "cluster"] = "namespace"
+    namespaces: tuple[str, ...] = Field(min_length=1)
+    kinds: tuple[str, ...] = DEFAULT_KINDS
+    nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
+    servers: tuple[ServerModel, ...] = ()
+    scenario: tuple[Step, ...] = Field(min_length=1)
+    live: bool = Field(default=False, description="Whether `check --live` makes sense for this lab.")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> LabFile:
+        names = [step.name for step in self.scenario if step.name]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two steps are called {twice[0]!r}: give one a name with `as`")
+        return self
+
+
+class Lab(BaseModel):
+    """One lab of the course: `id` is its folder's name, `number` its two digits."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    root: Path
+    file: LabFile
+    solution: Path
+    submissions: Path | None = None
+
+    @property
+    def number(self) -> str:
+        """The leading digits of the id: "14"."""
+        return self.id.split("-", 1)[0]
+
+    @property
+    def slug(self) -> str:
+        """The id without its number: "local-inference-mock"."""
+        return self.id.split("-", 1)[1]
+
+    @property
+    def starter(self) -> Path:
+        """Folder of the files that the learner begins with."""
+        return self.root / "starter"
+
+    @property
+    def readme(self) -> Path:
+        """The task."""
+        return self.root / "README.md"
+
+    @property
+    def check_files(self) -> list[Path]:
+        """The lab's pytest files, in order of name."""
+        return sorted(self.root.glob("test_*.py"))
+
+
+LAB_FOLDER = re.compile(r"^\d\d-[a-z0-9]+(?:-[a-z0-9]+)*$")
