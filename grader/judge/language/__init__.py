@@ -1,0 +1,1 @@
+"""The words in which checks ask manifests and recordings."""

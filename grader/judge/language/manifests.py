@@ -1,0 +1,99 @@
+"""The fixture `manifests`: the learner's files as objects."""
+
+from __future__ import annotations
+
+import difflib
+
+from grader.judge.failure import CheckFailed
+from grader.judge.language.expectation import note
+from grader.judge.language.objects import ManifestObject
+from grader.model.manifest import Submission
+
+CLUSTER_SCOPED = frozenset(
+    {
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "StorageClass",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "IngressClass",
+        "RuntimeClass",
+    }
+)
+
+
+class Manifests:
+    """What a check may ask of the submission's files."""
+
+    def __init__(self, submission: Submission) -> None:
+        self.submission = submission
+        self._objects = [ManifestObject(manifest) for manifest in submission.manifests]
+
+    def all(self, kind: str | None = None) -> list[ManifestObject]:
+        """Every object, or every object of a kind, in file order."""
+        return [found for found in self._objects if kind is None or found.kind == kind]
+
+    def maybe(self, kind: str, name: str, namespace: str | None = None) -> ManifestObject | None:
+        """The object, or None; fails when it is there twice."""
+        found = [
+            candidate
+            for candidate in self.all(kind)
+            if candidate.object_name == name and namespace in (None, candidate.namespace)
+        ]
+        if len(found) > 1:
+            places = ", ".join(candidate.where for candidate in found)
+            raise CheckFailed(f"one {kind} called {name}", f"{len(found)} of them", places)
+        return found[0] if found else None
+
+    def one(self, kind: str, name: str, namespace: str | None = None) -> ManifestObject:
+        """The object; fails when there is none, naming what comes nearest, or more than one."""
+        found = self.maybe(kind, name, namespace)
+        if found is None:
+            place = f" in namespace {namespace}" if namespace else ""
+            raise CheckFailed(f"a {kind} called {name}{place}", self._nearest(kind, name))
+        note(f"{kind}/{name} is defined", found.where)
+        return found
+
+    def are_valid(self) -> None:
+        """No file has a field, type or kind that Kubernetes does not know."""
+        problems = self.submission.problems
+        if problems:
+            first = problems[0]
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise CheckFailed(
+                "manifests that Kubernetes accepts as they are written",
+                f"{first.message}{more}",
+                ", ".join(str(problem.place) for problem in problems[:5]),
+            )
+        note(f"{len(self._objects)} objects match the Kubernetes schemas, strictly")
+
+    def every_namespace_is(self, name: str) -> None:
+        """Every namespaced object says this namespace itself."""
+        for found in self._objects:
+            if found.kind in CLUSTER_SCOPED:
+                continue
+            if found.namespace != name:
+                observed = found.namespace or "none, so it would go to whatever is current"
+                raise CheckFailed(
+                    f"{found.manifest} to say namespace {name}",
+                    observed,
+                    str(found.manifest.where(("metadata", "namespace"))),
+                )
+        note(f"every namespaced object says namespace {name}")
+
+    def _nearest(self, kind: str, name: str) -> str:
+        same_kind = [found.object_name for found in self.all(kind)]
+        if near := difflib.get_close_matches(name, same_kind, 1, 0.6):
+            return f"{kind} called {near[0]}"
+        if same_kind:
+            return f"{kind} called {', '.join(same_kind[:5])}"
+        same_name = [found.kind for found in self._objects if found.object_name == name]
+        if same_name:
+            return f"{', '.join(same_name)} of that name, but no {kind}"
+        kinds = sorted({found.kind for found in self._objects})
+        return f"no {kind}; the files hold {', '.join(kinds) or 'nothing'}"

@@ -1,0 +1,281 @@
+"""What an nginx configuration would do, read with crossplane, a real nginx parser.
+
+    config = nginx.parse(configmap.field('data["default.conf"]'))
+    config.answers("/ready", port=8000).code
+
+The text is what a file under /etc/nginx/conf.d holds: it stands inside nginx's `http` block.
+Answers given by `return` are followed; files, proxies and conditions are not.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import crossplane
+from crossplane.analyzer import DIRECTIVES
+
+from grader.judge.failure import CheckFailed
+from grader.judge.language.expectation import note, show
+from grader.judge.language.fields import Field
+
+Statement = dict[str, Any]
+
+# Directives younger than crossplane's list.
+_YOUNGER = frozenset(
+    {
+        "early_hints",
+        "http2",
+        "http3",
+        "keepalive_min_timeout",
+        "keepalive_time",
+        "proxy_cookie_flags",
+        "quic_gso",
+        "quic_retry",
+        "ssl_conf_command",
+        "ssl_reject_handshake",
+    }
+)
+_ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
+_EVERY_IPV4_ADDRESS = ("", "*", "0.0.0.0")  # noqa: S104  # read, not bound
+_LONGEST_PATTERN = 200
+_REDIRECTS = ("301", "302", "303", "307", "308")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a location returns. `content_type` is None where nginx's own default holds."""
+
+    code: int
+    body: str
+    content_type: str | None
+    where: str
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One `listen`: the address without port ("" for all), the port, and the other words."""
+
+    address: str
+    port: int
+    words: tuple[str, ...] = ()
+
+    @property
+    def for_pods(self) -> bool:
+        """Whether plain HTTP requests to the Pod's IPv4 address arrive here."""
+        whole = self.address in _EVERY_IPV4_ADDRESS
+        whole = whole or (self.address == "[::]" and "ipv6only=off" in self.words)
+        return whole and not {"ssl", "quic", "proxy_protocol"} & set(self.words)
+
+
+@dataclass
+class Location:
+    """One `location`: its modifier ("", "=", "^~", "~" or "~*"), its pattern and its content."""
+
+    modifier: str
+    pattern: str
+    block: list[Statement] = field(repr=False)
+    line: int = 0
+
+    def matches(self, path: str) -> bool:
+        """Whether the location applies to this path at all."""
+        if self.modifier == "=":
+            return path == self.pattern
+        if self.modifier in ("~", "~*"):
+            return _searches(self.pattern, path, self.modifier == "~*")
+        return path.startswith(self.pattern)
+
+
+@dataclass
+class Server:
+    """One `server` block."""
+
+    block: list[Statement] = field(repr=False)
+    line: int = 0
+
+    @property
+    def listens(self) -> list[Listen]:
+        """Where it listens; port 80 on all addresses where nothing is written."""
+        written = [statement for statement in self.block if statement["directive"] == "listen"]
+        return [found for s in written if (found := _listen(s["args"]))] or [Listen("", 80)]
+
+    @property
+    def locations(self) -> list[Location]:
+        """Its locations, in order; nested ones apart."""
+        found = []
+        for statement in self.block:
+            if statement["directive"] == "location":
+                *modifier, pattern = statement["args"]
+                word = modifier[0] if modifier else ""
+                if not modifier and (split := re.match(r"(\^~|~\*|~|=)(.+)", pattern)):
+                    word, pattern = split.groups()
+                found.append(Location(word, pattern, statement["block"], statement["line"]))
+        return found
+
+    def location_of(self, path: str) -> Location | None:
+        """The location that nginx chooses for a path.
+
+        An exact one; else the longest prefix if it says ^~; else the first regular expression that
+        matches; else the longest prefix (nginx documentation, directive `location`).
+        """
+        fitting = [location for location in self.locations if location.matches(path)]
+        exact = [location for location in fitting if location.modifier == "="]
+        prefixes = [location for location in fitting if location.modifier in ("", "^~")]
+        longest = max(prefixes, key=lambda found: len(found.pattern), default=None)
+        patterns = [location for location in fitting if location.modifier in ("~", "~*")]
+        if exact:
+            return exact[0]
+        if longest is not None and longest.modifier == "^~":
+            return longest
+        return patterns[0] if patterns else longest
+
+
+class NginxConfig:
+    """A parsed configuration. `where` is the place of its text in the submission."""
+
+    def __init__(self, block: list[Statement], where: str) -> None:
+        self.block = block
+        self.where = where
+        self.servers = [
+            Server(statement["block"], statement["line"])
+            for statement in block
+            if statement["directive"] == "server"
+        ]
+
+    def server_on(self, port: int) -> Server:
+        """The server that answers for this port at the Pod's address; fails where there is none."""
+        fitting: list[tuple[Server, Listen]] = [
+            (server, listen)
+            for server in self.servers
+            for listen in server.listens
+            if listen.port == port and listen.for_pods
+        ]
+        marked = [s for s, listen in fitting if {"default_server", "default"} & set(listen.words)]
+        chosen = [*marked, *(server for server, _ in fitting)]
+        if not chosen:
+            raise CheckFailed(f"nginx to listen on port {port}", self._ports(), self.where)
+        note(f"nginx listens on port {port}", self._place(chosen[0].line))
+        return chosen[0]
+
+    def answers(self, path: str, port: int) -> Answer:
+        """What a GET of `path` gets; fails where no `return` answers it."""
+        server = self.server_on(port)
+        if direct := _return_in(server.block):
+            return self._answer(direct, server.block, server.block)
+        location = server.location_of(path)
+        if location is None:
+            seen = ", ".join(f"{x.modifier} {x.pattern}".strip() for x in server.locations)
+            raise CheckFailed(
+                f"a location for {path}", seen or "no location", self._place(server.line)
+            )
+        found = _return_in(location.block)
+        if found is None:
+            raise CheckFailed(
+                f"location {path} to answer with return",
+                "no return in it",
+                self._place(location.line),
+            )
+        return self._answer(found, location.block, server.block)
+
+    def _answer(
+        self, statement: Statement, block: list[Statement], outer: list[Statement]
+    ) -> Answer:
+        code, *rest = statement["args"]
+        if not code.isdigit():
+            code, rest = "302", [code]
+        body = "" if code in _REDIRECTS else " ".join(rest)
+        text = re.sub(r"\\([trn\\\"'])", lambda found: _ESCAPES.get(found[1], found[1]), body)
+        kinds = [
+            inner["args"][0]
+            for scope in (block, outer, self.block)
+            for inner in scope
+            if inner["directive"] == "default_type"
+        ]
+        return Answer(int(code), text, kinds[0] if kinds else None, self._place(statement["line"]))
+
+    def _ports(self) -> str:
+        if not self.servers:
+            return "no server block"
+        seen = [
+            f"{x.address}:{x.port}" if x.address else str(x.port)
+            for server in self.servers
+            for x in server.listens
+        ]
+        return "listen " + ", ".join(seen)
+
+    def _place(self, line: int) -> str:
+        return f"{self.where} (line {line} of the configuration)"
+
+
+def parse(text: Field) -> NginxConfig:
+    """Read the configuration in a field; fails with nginx's own objection and its line.
+
+    The field is, for example, `configmap.field('data["default.conf"]')`.
+    """
+    if not isinstance(text.value, str) or not text.value.strip():
+        raise CheckFailed(
+            f"{text.name} to hold an nginx configuration", show(text.value), text.where
+        )
+    payload = _crossplane(text.value)
+    if payload["errors"]:
+        _refuse(text, payload["errors"][0]["error"], payload["errors"][0]["line"])
+    top = payload["config"][0]["parsed"]
+    if len(top) != 1 or top[0]["directive"] != "http":
+        _refuse(text, 'unexpected "}"', None)
+    config = NginxConfig(top[0]["block"], text.where)
+    for statement in _inside_servers(config.block):
+        if statement["directive"] not in DIRECTIVES and statement["directive"] not in _YOUNGER:
+            _refuse(text, f'unknown directive "{statement["directive"]}"', statement["line"])
+    note(f"{text.name} is an nginx configuration", text.where)
+    return config
+
+
+def _crossplane(text: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="mlk8s-nginx-") as folder:
+        file = Path(folder) / "nginx.conf"
+        # On the first line, so that line numbers stay those of the text.
+        file.write_text(f"http {{ {text}\n}}\n", encoding="utf-8")
+        # single: an `include` in the text must never make this machine's files readable.
+        return dict(crossplane.parse(str(file), single=True, comments=False))
+
+
+def _refuse(text: Field, error: str, line: int | None) -> None:
+    reason = re.sub(r" in \S+nginx\.conf(:\d+)?$", "", error)
+    place = f" in line {line}" if line else ""
+    raise CheckFailed(
+        f"{text.name} to be a configuration that nginx can read", f"{reason}{place}", text.where
+    )
+
+
+def _inside_servers(block: list[Statement]) -> Iterator[Statement]:
+    for statement in block:
+        if statement["directive"] in ("server", "location", "if", "limit_except"):
+            yield from statement.get("block", [])
+            yield from _inside_servers(statement.get("block", []))
+
+
+def _return_in(block: list[Statement]) -> Statement | None:
+    return next((statement for statement in block if statement["directive"] == "return"), None)
+
+
+def _listen(words: list[str]) -> Listen | None:
+    first, *rest = words
+    if first.startswith("unix:"):
+        return None
+    found = re.fullmatch(r"(?:(?P<address>\[[^\]]*\]|[^:]*):)?(?P<port>\d+)", first)
+    if found:
+        return Listen(found["address"] or "", int(found["port"]), tuple(rest))
+    return Listen(first, 80, tuple(rest))
+
+
+def _searches(pattern: str, path: str, ignore_case: bool) -> bool:
+    if len(pattern) > _LONGEST_PATTERN:
+        return False
+    try:
+        return re.search(pattern, path, re.IGNORECASE if ignore_case else 0) is not None
+    except re.error:
+        return False

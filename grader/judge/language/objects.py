@@ -1,0 +1,174 @@
+"""Whole objects of the submission, and the questions that only they can answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from grader.judge.failure import CheckFailed
+from grader.judge.language.containers import Container
+from grader.judge.language.expectation import note, show
+from grader.judge.language.fields import Field, Node, dig
+from grader.model.defaults import with_defaults
+from grader.model.manifest import FieldPath, Manifest
+from grader.model.paths import path_text
+from grader.model.selectors import matches
+
+_POD_SPECS: dict[str, FieldPath] = {
+    "Pod": ("spec",),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+_TEMPLATE: FieldPath = ("spec", "template", "spec")
+
+
+class ManifestObject(Node):
+    """One object of the submission, with the API server's defaults filled in."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__(manifest, with_defaults(manifest.value))
+
+    @property
+    def kind(self) -> str:
+        """The object's kind."""
+        return self.manifest.kind
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace as written, or None."""
+        return self.manifest.namespace
+
+    @property
+    def object_name(self) -> str:
+        """metadata.name."""
+        return self.manifest.name
+
+    @cached_property
+    def pod_path(self) -> FieldPath:
+        """Where the Pod spec is, for example ("spec", "template", "spec")."""
+        return _POD_SPECS.get(self.kind, _TEMPLATE)
+
+    def pod_field(self, path: str) -> Field:
+        """A field of the Pod spec, e.g. `nodeSelector.accelerator`."""
+        return Node(self.manifest, self.full, self.pod_path).field(path)
+
+    def pod_labels(self) -> dict[str, str]:
+        """Labels that the Pods of this workload carry."""
+        path = (*self.pod_path[:-1], "metadata", "labels")
+        labels = dig(self.full, path)
+        return {str(k): str(v) for k, v in labels.items()} if isinstance(labels, Mapping) else {}
+
+    def containers(self) -> list[Container]:
+        """All containers of the Pod (template), in order; init containers apart."""
+        return self._containers("containers")
+
+    def init_containers(self) -> list[Container]:
+        """All init containers, in order."""
+        return self._containers("initContainers")
+
+    def container(self, name: str) -> Container:
+        """The container of this name, init containers included; fails where there is none."""
+        found = [*self.containers(), *self.init_containers()]
+        for container in found:
+            if container.container_name == name:
+                return container
+        names = ", ".join(c.container_name for c in found) or "no container"
+        where = self.manifest.where((*self.pod_path, "containers"))
+        raise CheckFailed(f"{self.manifest} to have a container called {name}", names, str(where))
+
+    def rollout(self, max_surge: int, max_unavailable: int) -> ManifestObject:
+        """The RollingUpdate numbers, as they round for this replica count.
+
+        Percentages round up for maxSurge and down for maxUnavailable (Kubernetes documentation,
+        Deployments, "Rolling Update Deployment").
+        """
+        strategy = self.field("spec.strategy")
+        kind = strategy.field("type").value
+        if kind != "RollingUpdate":
+            raise CheckFailed("strategy RollingUpdate", show(kind), strategy.field("type").where)
+        replicas = int(self.field("spec.replicas").value)
+        for name, wanted, rounding in (
+            ("maxSurge", max_surge, math.ceil),
+            ("maxUnavailable", max_unavailable, math.floor),
+        ):
+            field = strategy.field(f"rollingUpdate.{name}")
+            number = _scaled(field.value, replicas, rounding)
+            observed = show(field.value) + ("" if field.written else " (the default)")
+            if isinstance(field.value, str):
+                observed += f", which is {number} of {replicas}"
+            if number != wanted:
+                raise CheckFailed(f"{name} {wanted}", observed, field.where)
+            note(f"{name} is {observed}", field.where)
+        return self
+
+    def selects(self, workload: ManifestObject) -> ManifestObject:
+        """This Service's (or workload's, or budget's) selector matches the workload's Pods."""
+        path: FieldPath = ("spec", "selector")
+        selector = dig(self.full, path)
+        labels = workload.pod_labels()
+        where = str(self.manifest.where(path))
+        if self.kind == "Service":
+            holds = bool(selector) and matches(selector, labels)
+        else:
+            holds = matches(selector, labels) and selector is not None
+        if holds and self.namespace != workload.namespace:
+            raise CheckFailed(
+                f"{self.manifest} in the namespace of {workload.manifest}", show(self.namespace), where
+            )
+        if not holds:
+            raise CheckFailed(
+                f"the selector of {self.manifest} to match the Pod labels of {workload.manifest},"
+                f" {show(labels)}",
+                show(selector),
+                where,
+            )
+        note(f"{self.manifest} selects {show(selector)}, Pods carry {show(labels)}", where)
+        return self
+
+    def port(self, number: int) -> ServicePort:
+        """The Service's port of this number; fails where there is none."""
+        ports = dig(self.full, ("spec", "ports")) or []
+        for index, port in enumerate(ports):
+            if port.get("port") == number:
+                return ServicePort(self, ("spec", "ports", index))
+        seen = ", ".join(str(port.get("port")) for port in ports) or "no port"
+        where = str(self.manifest.where(("spec", "ports")))
+        raise CheckFailed(f"{self.manifest} to offer port {number}", seen, where)
+
+    def _containers(self, key: str) -> list[Container]:
+        found = dig(self.full, (*self.pod_path, key))
+        count = len(found) if isinstance(found, list) else 0
+        return [
+            Container(self.manifest, self.full, (*self.pod_path, key, index), self.pod_path)
+            for index in range(count)
+        ]
+
+
+class ServicePort(Field):
+    """One port of a Service."""
+
+    def __init__(self, service: ManifestObject, path: FieldPath) -> None:
+        super().__init__(service.manifest, service.full, path)
+
+    def reaches(self, container: Container, number: int) -> ServicePort:
+        """targetPort leads to this port of the container, by number or by name."""
+        target = self.field("targetPort")
+        resolved = container.port_number(target.value)
+        observed = show(target.value) + ("" if target.written else " (the default: same as port)")
+        if isinstance(target.value, str) and resolved != number:
+            observed += f", which is {show(resolved)} in container {container.container_name}"
+        if resolved != number:
+            raise CheckFailed(
+                f"targetPort to reach port {number} of {container.container_name}",
+                observed,
+                target.where,
+            )
+        note(f"{path_text(self.path)} reaches port {number} by targetPort {observed}", target.where)
+        return self
+
+
+def _scaled(value: Any, total: int, rounding: Any) -> int | None:
+    if isinstance(value, str) and value.endswith("%") and value[:-1].isdigit():
+        return int(rounding(int(value[:-1]) * total / 100))
+    return value if isinstance(value, int) else None

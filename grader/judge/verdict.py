@@ -1,0 +1,132 @@
+"""Running one check on one case: from a function to its verdict."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from grader.errors import GraderError
+from grader.judge.case import Case
+from grader.judge.check import CheckInfo
+from grader.judge.failure import CheckFailed, EvidenceIncomplete
+from grader.judge.language.expectation import collecting
+from grader.model.result import CheckResult, Evidence, Needs, Status
+
+_PROVE: dict[Needs, str] = {
+    "manifests": "mlk8s check {lab} --cluster none",
+    "control-plane": "mlk8s check {lab} --cluster embedded",
+    "kubelet": "mlk8s check {lab} --cluster embedded",
+    "containers": "mlk8s check {lab} --cluster kind",
+}
+_WHAT: dict[Needs, str] = {
+    "manifests": "the files",
+    "control-plane": "a real control plane",
+    "kubelet": "a cluster whose Pods run, real or simulated",
+    "containers": "real containers",
+}
+
+
+def judge_check(
+    info: CheckInfo,
+    function: Callable[..., Any],
+    case: Case,
+    earlier: Mapping[str, CheckResult],
+    lab: str,
+) -> CheckResult:
+    """The verdict of one check, given the verdicts of those before it. Never raises."""
+    began = time.perf_counter()
+    outcome = _refuse(info, case, earlier, lab) or _examine(info, function, case)
+    return outcome.model_copy(update={"seconds": round(time.perf_counter() - began, 6)})
+
+
+def _refuse(
+    info: CheckInfo, case: Case, earlier: Mapping[str, CheckResult], lab: str
+) -> CheckResult | None:
+    """The verdict when the check cannot be examined, else None."""
+    uses_recording = "recording" in info.uses
+    if uses_recording and case.broken():
+        return _result(info, "error", expected="a complete recording", observed=case.broken())
+    if uses_recording and case.source(info.needs) is None:
+        prove = _PROVE[info.needs].format(lab=lab)
+        return _result(
+            info,
+            "not_provable",
+            expected=f"evidence from {_WHAT[info.needs]}",
+            observed=_supply(case),
+            hint=f"To prove it: {prove}",
+        )
+    for name in info.after:
+        before = earlier.get(name)
+        if before is not None and before.status in ("failed", "blocked"):
+            return _result(
+                info, "blocked", expected=f"first: {before.title}", observed=f"that {before.status}"
+            )
+        if before is not None and before.status == "error":
+            return _result(info, "error", expected=f"first: {before.title}", observed="an error")
+    return None
+
+
+def _examine(info: CheckInfo, function: Callable[..., Any], case: Case) -> CheckResult:
+    simulated = case.source(info.needs) == "simulated"
+    with collecting() as facts:
+        try:
+            function(**_arguments(info, case))
+        except CheckFailed as failure:
+            return _failed(info, case, failure, _label(facts, simulated))
+        except EvidenceIncomplete as gap:
+            return _result(info, "error", expected="a recording without gaps", observed=str(gap))
+        except GraderError as error:
+            return _result(info, "error", expected="a check that runs", observed=error.message)
+        except Exception as error:
+            # A crash of the grader is the course's fault: reported as such, never as a zero.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            observed = f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+            return _result(info, "error", expected="a check that runs", observed=observed)
+    return _result(info, "passed", evidence=_label(facts, simulated), earned=info.points)
+
+
+def _failed(
+    info: CheckInfo, case: Case, failure: CheckFailed, facts: list[Evidence]
+) -> CheckResult:
+    chain: list[str] = []
+    if "recording" in info.uses:
+        from grader.judge.language.causes import causes
+
+        chain = causes(case.view._history, failure.moment)
+    where = Evidence(text=f"observed {failure.observed}", where=failure.where)
+    where.simulated = case.source(info.needs) == "simulated"
+    return _result(
+        info,
+        "failed",
+        expected=failure.expected,
+        observed=failure.observed,
+        evidence=[*facts, where],
+        causes=chain,
+        hint=info.hint,
+        earned=round(info.points * min(max(failure.part, 0.0), 1.0), 4),
+    )
+
+
+def _result(info: CheckInfo, status: Status, **fields: Any) -> CheckResult:
+    base = {"id": info.id, "title": info.title, "points": info.points, "needs": info.needs}
+    return CheckResult(**{**base, "status": status, "earned": 0.0, **fields})
+
+
+def _arguments(info: CheckInfo, case: Case) -> dict[str, Any]:
+    every: dict[str, Callable[[], Any]] = {
+        "manifests": lambda: case.manifests,
+        "recording": lambda: case.view,
+    }
+    return {name: every[name]() for name in info.uses}
+
+
+def _label(facts: list[Evidence], simulated: bool) -> list[Evidence]:
+    return [fact.model_copy(update={"simulated": simulated}) for fact in facts]
+
+
+def _supply(case: Case) -> str:
+    if case.recording is None:
+        return "files only: no cluster was used"
+    return f"the {case.recording.provider} cluster, which has none"
