@@ -1,0 +1,84 @@
+"""The application: its commands, and how their errors end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from grader.errors import EXIT_MACHINE, EXIT_USAGE, GraderError
+from grader.cli import check, clusters, labs, tour, verify
+from grader.cli.consoles import err
+
+app = typer.Typer(
+    name="mlk8s",
+    help="Kubernetes for ML: labs that are graded by what really happens on a cluster.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from cluster.model import KUBERNETES_VERSION
+        from grader.judge.run import package_version
+
+        typer.echo(f"mlk8s {package_version()} (Kubernetes {KUBERNETES_VERSION})")
+        raise typer.Exit
+
+
+tour.add_to(app)
+labs.add_to(app)
+check.add_to(app)
+clusters.add_to(app)
+verify.add_to(app)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code. A user's mistake never shows a traceback."""
+    from cluster.errors import ClusterError
+
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        return int(code) if isinstance(code, int) else 0
+    except GraderError as error:
+        return _say(error.message, error.hint, error.exit_code)
+    except ClusterError as error:
+        return _say(str(error), error.hint, EXIT_MACHINE)
+    except typer.Abort:
+        return _say("stopped", "", 130)
+    except KeyboardInterrupt:
+        return _say("stopped; nothing was lost, run the same command again", "", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except OSError as error:
+        return _say(f"this machine refused: {error}", "", EXIT_MACHINE)
+    except Exception as error:
+        return _misuse_or_bug(error)
+
+
+def _misuse_or_bug(error: Exception) -> int:
+    """Wrong options are the user's; anything else is a bug and shows its traceback."""
+    show = getattr(error, "show", None)
+    if show is not None and hasattr(error, "exit_code"):
+        show()
+        return EXIT_USAGE
+    raise error
+
+
+def _say(message: str, hint: str, code: int) -> int:
+    console = err()
+    console.print(f"mlk8s: {message}", markup=False, highlight=False, soft_wrap=True)
+    if hint:
+        console.print(f"       {hint}", markup=False, highlight=False, soft_wrap=True)
+    return code

@@ -1,0 +1,181 @@
+"""`tour`: the first thing that a newcomer runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from grader.cli.consoles import out
+from grader.errors import CourseError, GraderError, MachineError
+from grader.model.result import Result
+
+LAB = "14-local-inference-mock"
+DRIFT = ("app: mock-inference", "app: mock-inferense")
+"""The tour's deliberate mistake: a selector that matches nothing, the commonest one of all."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(tour)
+
+
+def tour(
+    provider: Annotated[str, typer.Option(help="auto, embedded or kind.")] = "auto",
+) -> None:
+    """See the whole idea in one run: a cluster, a lab graded from evidence, a mistake explained.
+
+    Needs neither Docker nor root. The first run fetches or builds a real Kubernetes control plane,
+    which can take about ten minutes on two cores; later runs take seconds.
+
+    Example:
+
+        mlk8s tour
+    """
+    from grader.load.labs import find_lab
+
+    lab = find_lab(LAB)
+    console = out()
+    _heading("1  This machine")
+    for line in _machine():
+        console.print(f"   {line}", markup=False, soft_wrap=True)
+    cluster = _Bringup(provider)
+    cluster.start()
+    _heading("2  The verdict from files alone")
+    console.print(f"   {lab.file.summary}\n", markup=False)
+    _grade_and_show(lab.solution, "none", brief=True)
+    _heading("3  A real control plane")
+    cluster.finish()
+    _heading("4  The same lab, graded by what happens on the cluster")
+    right = _grade_and_show(lab.solution, provider, evidence=True)
+    if not right.passed:
+        raise CourseError("the course's own solution did not pass", "Please report this.")
+    _heading("5  One deliberate mistake")
+    console.print(
+        f"   The Service's selector now says `{DRIFT[1]}`; the Pods carry `{DRIFT[0]}`.\n",
+        markup=False,
+    )
+    with tempfile.TemporaryDirectory(prefix="mlk8s-tour-") as scratch:
+        _grade_and_show(_with_drift(lab.solution, Path(scratch) / "drift"), provider, brief=True)
+    _heading("6  Your turn")
+    _next_steps()
+
+
+def _machine() -> list[str]:
+    import os
+    import platform
+
+    from cluster.choose import choose_provider
+
+    free = shutil.disk_usage(Path.home()).free / 2**30
+    _, reason = choose_provider("auto")
+    return [
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {free:.0f} GiB free,"
+        f" Python {platform.python_version()}",
+        f"Cluster: {reason}",
+    ]
+
+
+class _Bringup:
+    """Brings the cluster up in the background while the tour already shows something."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._events: list[Any] = []
+        self._view: Any = None
+        self._lock = threading.Lock()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="bring-up", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Show the progress from its beginning, and wait. Raises what went wrong."""
+        from grader.report.progress import ProgressView
+
+        with ProgressView(out()) as view:
+            with self._lock:
+                for event in self._events:
+                    view(event)
+                self._view = view
+            while self._thread.is_alive():
+                # A short join, so that Ctrl-C is answered at once.
+                self._thread.join(0.2)
+        if isinstance(self._error, GraderError):
+            raise self._error
+        if self._error is not None:
+            hint = getattr(self._error, "hint", "")
+            raise MachineError(str(self._error), hint) from self._error
+
+    def _work(self) -> None:
+        from grader.grading.where import shared_cluster
+
+        try:
+            shared_cluster(self._provider, (), self._take)
+        except BaseException as error:
+            self._error = error
+
+    def _take(self, event: Any) -> None:
+        with self._lock:
+            if self._view is not None:
+                self._view(event)
+            else:
+                self._events.append(event)
+
+
+def _grade_and_show(path: Path, where: str, brief: bool = False, evidence: bool = False) -> Result:
+    from grader.grading.grade import Options, grade
+    from grader.load.labs import find_lab
+    from grader.report.terminal import render
+
+    lab = find_lab(LAB)
+    result = grade(lab, path, Options(where=where))
+    shown = _brief(result) if brief else result
+    from rich.padding import Padding
+
+    out().print(Padding(render(shown, lab.file.title, evidence), (0, 0, 0, 3)))
+    return result
+
+
+def _brief(result: Result) -> Result:
+    """Only what did not pass, and what cannot be proven, in a few lines."""
+    kept = [check for check in result.checks if check.status in ("failed", "error")]
+    return result.model_copy(update={"checks": kept})
+
+
+def _with_drift(solution: Path, target: Path) -> Path:
+    """A copy of the solution whose Service selects labels that no Pod carries."""
+    shutil.copytree(solution, target, ignore=shutil.ignore_patterns("*.md"))
+    service = target / "service.yaml"
+    text = service.read_text(encoding="utf-8")
+    before, marker, after = text.partition("selector:")
+    if not marker or DRIFT[0] not in after:
+        raise CourseError("the tour's mistake does not fit the solution any more")
+    service.write_text(before + marker + after.replace(*DRIFT, 1), encoding="utf-8")
+    return target
+
+
+def _heading(text: str) -> None:
+    out().print()
+    out().rule(f"[bold]{text}[/bold]", align="left", style="dim")
+
+
+def _next_steps() -> None:
+    program = "./mlk8s" if Path("mlk8s").is_file() else Path(sys.argv[0]).name
+    steps = (
+        (f"{program} start 14", "copies the starter files into work/"),
+        (f"{program} check 14", "grades what you have; as often as you like"),
+        (f"{program} labs", "lists every lab"),
+        (f"{program} kubectl get nodes", "looks around in the cluster that now runs"),
+        (f"{program} down", "removes the cluster"),
+    )
+    for command, meaning in steps:
+        out().print(f"   [bold]{command:<28}[/bold] {meaning}")
+    out().print()

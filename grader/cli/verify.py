@@ -1,0 +1,78 @@
+"""`verify`: the course proves its own grader."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from grader.cli.check import Json
+from grader.cli.consoles import err, out
+from grader.errors import EXIT_FAILED
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(verify)
+
+
+def verify(
+    labs: Annotated[list[str] | None, typer.Argument(help="Labs to prove; all if none.")] = None,
+    cluster: Annotated[str, typer.Option(help="embedded, kind or none (files only).")] = "embedded",
+    jobs: Annotated[int, typer.Option(min=1, max=16, help="Submissions at a time.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Prove that the labs' checks are right: for lab authors and the project's own tests.
+
+    The solution must pass twice, the starter must not; each mistake of the corpus must fail exactly
+    the checks it names, each variant must pass in full, and every check must be failed by a mistake.
+
+    Examples:
+
+        mlk8s verify
+
+        mlk8s verify 02 14 --cluster none
+    """
+    from rich.progress import Progress as Bar
+
+    from grader.grading.sessions import Player
+    from grader.load.labs import all_labs, find_lab
+    from grader.verify.prove import entries_of, prove
+
+    chosen = [find_lab(name) for name in labs] if labs else all_labs()
+    proofs = []
+    with ExitStack() as stack:
+        player = None if cluster == "none" else stack.enter_context(Player(cluster))
+        bar = stack.enter_context(Bar(console=err(), disable=as_json or not err().is_terminal))
+        for lab in chosen:
+            task = bar.add_task(f"Lab {lab.number}", total=entries_of(lab))
+            workers = min(jobs, 2) if lab.file.isolation == "cluster" else jobs
+            proofs.append(prove(lab, player, workers, lambda _, t=task: bar.advance(t)))  # type: ignore[misc]
+    if as_json:
+        typer.echo(json.dumps([asdict(proof) for proof in proofs], indent=2))
+    else:
+        _show(proofs)
+    raise typer.Exit(EXIT_FAILED if any(proof.faults for proof in proofs) else 0)
+
+
+def _show(proofs: list[object]) -> None:
+    from rich.table import Table
+
+    from grader.verify.prove import Proof
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("Lab", "Checks", "Mistakes", "Variants", "Not provable", "Seconds", ""):
+        table.add_column(heading, justify="left" if heading in ("Lab", "") else "right")
+    faults: list[str] = []
+    for proof in proofs:
+        assert isinstance(proof, Proof)  # noqa: S101 - imported late for a quick --help
+        verdict = "[red]does not stand[/red]" if proof.faults else "[green]proven[/green]"
+        counts = (proof.checks, proof.mistakes, proof.variants, proof.not_provable)
+        table.add_row(proof.lab, *map(str, counts), f"{proof.seconds:.1f}", verdict)
+        faults += [f"{proof.lab}  {fault}" for fault in proof.faults]
+    out().print(table)
+    for fault in faults:
+        out().print(f"✘ {fault}", markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Grading one submission: load, observe, judge, in this order."""

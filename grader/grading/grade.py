@@ -1,0 +1,158 @@
+"""From a path to a Result."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.model import Progress, silent
+from grader.errors import UsageError
+from grader.judge.case import Case
+from grader.model.lab import Lab
+from grader.model.manifest import Submission
+from grader.model.recording import Recording
+from grader.model.result import Result
+
+SUFFIX = ".mlk8s-recording"
+OnStep = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to grade. `where` as on the command line; `live` looks at the learner's own namespace;
+    `keep` leaves the run's namespaces for a look around; `save` is the folder for the recording."""
+
+    where: str = "auto"
+    live: bool = False
+    keep: bool = False
+    save: Path | None = None
+
+
+def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
+    """The submission at `path`, held against the lab's allow-list and namespaces."""
+    from grader.load import load_submission
+
+    return load_submission(
+        path, name=name, kinds=lab.file.kinds, namespaces=lab.file.namespaces
+    )
+
+
+def grade(
+    lab: Lab,
+    path: Path,
+    options: Options | None = None,
+    progress: Progress = silent,
+    on_step: OnStep | None = None,
+) -> Result:
+    """Load, observe unless only files are asked for, judge. Raises GraderError and its kinds."""
+    options = options or Options()
+    submission = load(lab, path)
+    case = Case(submission.name, submission)
+    if options.where != "none":
+        case.recording = play(lab, submission, options, progress, on_step)
+        case.path = save_recording(case.recording, options.save)
+    from grader.judge.run import judge
+
+    return judge(lab, [case])[0]
+
+
+def play(
+    lab: Lab,
+    submission: Submission,
+    options: Options,
+    progress: Progress = silent,
+    on_step: OnStep | None = None,
+) -> Recording:
+    """Play the lab's scenario (or look at the live namespace) and return what was seen."""
+    from grader.grading.where import cluster_for
+    from grader.observe import observe, observe_live
+
+    with cluster_for(lab, options.where, progress) as status:
+        if options.live:
+            if not lab.file.live:
+                raise UsageError(f"lab {lab.number} is not checked live", "Leave --live out.")
+            earlier = latest_live(lab, status.name)
+            return observe_live(lab, submission, status, earlier=earlier)
+        return observe(lab, submission, status, keep=options.keep, on_step=on_step)
+
+
+def judge_recordings(lab: Lab, paths: list[Path]) -> list[Result]:
+    """Judge stored recordings again; they are read one at a time."""
+    from grader.judge.plugin import CaseRef
+    from grader.judge.run import result_of, run_checks
+
+    cases: dict[str, Case] = {}
+
+    def loader(key: str, path: Path) -> Callable[[], Case]:
+        def read() -> Case:
+            case = case_of(lab, path, key)
+            cases[key] = Case(key, case.submission, _without_lists(case), path, case.fault)
+            return case
+
+        return read
+
+    keys = {f"{place:05d}": path for place, path in enumerate(paths)}
+    session = run_checks(lab, [CaseRef(key, loader(key, path)) for key, path in keys.items()])
+    return [result_of(lab, cases[key], session) for key in keys]
+
+
+def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
+    """The case that a stored recording holds, files included."""
+    from grader.load import from_sources
+    from grader.model.manifest import SourceFile
+    from grader.model.recording_file import read_recording
+
+    recording = read_recording(path)
+    sources = [SourceFile(name, text) for name, text in recording.sources]
+    submission = from_sources(
+        recording.submission, sources, kinds=lab.file.kinds, namespaces=lab.file.namespaces
+    )
+    return Case(key or recording.submission, submission, recording, path)
+
+
+def recordings_folder(lab_id: str) -> Path:
+    """Where recordings of a lab are kept when no other place is named."""
+    from cluster.paths import home_dir
+
+    return home_dir() / "recordings" / lab_id
+
+
+def save_recording(recording: Recording, folder: Path | None) -> Path:
+    """Write the recording whole, under a name that sorts by time; returns its path."""
+    from grader.model.recording_file import write_recording
+
+    folder = folder or recordings_folder(recording.lab)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    who = re.sub(r"[^A-Za-z0-9._-]+", "-", recording.submission).strip("-.") or "submission"
+    kind = "live" if recording.live else "run"
+    path = folder / f"{stamp}-{time.time_ns() % 10**9:09d}-{kind}-{who[:60]}{SUFFIX}"
+    write_recording(recording, path)
+    return path
+
+
+def latest_live(lab: Lab, cluster: str) -> Recording | None:
+    """The newest live recording of this lab that saw its workload, or None."""
+    from grader.errors import GraderError
+    from grader.model.recording_file import read_recording
+
+    del cluster
+    for path in sorted(recordings_folder(lab.id).glob(f"*-live-*{SUFFIX}"), reverse=True)[:20]:
+        try:
+            recording = read_recording(path)
+        except GraderError:
+            continue
+        if any(change.verb == "present" for change in recording.changes):
+            return recording
+    return None
+
+
+def _without_lists(case: Case) -> Recording | None:
+    recording = case.recording
+    if recording is not None:
+        from dataclasses import replace
+
+        return replace(recording, changes=[], marks=[], answers=[], logs=[], sources=[])
+    return None

@@ -1,0 +1,77 @@
+"""Playing many submissions: the shared cluster for most labs, a pool of fresh ones for the rest."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from threading import Lock
+from types import TracebackType
+from typing import Any
+
+from cluster.model import ClusterSpec, Progress, silent
+from grader.errors import MachineError
+from grader.grading.where import shared_cluster
+from grader.model.lab import Lab
+from grader.model.manifest import Submission
+from grader.model.recording import Recording
+
+
+class Player:
+    """Plays submissions from several threads; a context manager that removes what it made.
+
+    Labs with `isolation: namespace` share one cluster and one set of watches. Those with
+    `isolation: cluster` take fresh clusters of a pool, `size` of which are made ahead.
+    """
+
+    def __init__(self, where: str = "embedded", size: int = 1, progress: Progress = silent) -> None:
+        self._where = where
+        self._size = size
+        self._progress = progress
+        self._stack = ExitStack()
+        self._lock = Lock()
+        self._pools: dict[str, Any] = {}
+        self._shared: Any = None
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def play(self, lab: Lab, submission: Submission) -> Recording:
+        """Play one submission; MachineError when no cluster can be had."""
+        from cluster.errors import ClusterError
+        from grader.observe import observe
+
+        try:
+            if lab.file.isolation == "cluster":
+                spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
+                with self._pool(lab, spec).take(spec) as status:
+                    return observe(lab, submission, status)
+            status, hub = self._shared_cluster(lab)
+            return observe(lab, submission, status, hub=hub)
+        except ClusterError as error:
+            raise MachineError(str(error), error.hint) from error
+
+    def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
+        from cluster.embedded import ClusterPool
+
+        with self._lock:
+            if lab.id not in self._pools:
+                pool = ClusterPool(size=self._size, spec=spec)
+                self._pools[lab.id] = self._stack.enter_context(pool)
+            return self._pools[lab.id]
+
+    def _shared_cluster(self, lab: Lab) -> Any:
+        from grader.observe import open_hub
+
+        with self._lock:
+            if self._shared is None:
+                status = shared_cluster(self._where, lab.file.servers, self._progress)
+                hub = self._stack.enter_context(open_hub(status))
+                self._shared = (status, hub)
+            return self._shared

@@ -1,0 +1,72 @@
+"""On which cluster a lab is played, from what a person asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster.model import ClusterSpec, ClusterStatus, Progress, ServerModel, silent
+from grader.errors import MachineError, UsageError
+from grader.model.lab import Lab
+
+CLUSTER_NAME = "mlk8s"
+CHOICES = "auto, embedded, kind, none or context:NAME"
+
+
+@contextmanager
+def cluster_for(lab: Lab, where: str, progress: Progress = silent) -> Iterator[ClusterStatus]:
+    """The cluster to play `lab` on; brought up when needed.
+
+    Labs with `isolation: cluster` get a fresh one that is removed afterwards; the others share the
+    cluster that `mlk8s up` makes. Raises UsageError for an unknown choice, MachineError when no
+    cluster can be had.
+    """
+    from cluster.errors import ClusterError
+
+    _known(where)
+    try:
+        if lab.file.isolation == "cluster":
+            from cluster.embedded import fresh
+
+            spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
+            with fresh(spec, progress=progress) as status:
+                yield status
+        else:
+            yield shared_cluster(where, lab.file.servers, progress)
+    except ClusterError as error:
+        raise MachineError(str(error), error.hint) from error
+
+
+def shared_cluster(
+    where: str, servers: tuple[ServerModel, ...], progress: Progress = silent
+) -> ClusterStatus:
+    """The one cluster that `mlk8s up` makes, running, and knowing these simulated servers."""
+    from cluster.choose import choose_provider
+
+    provider, _ = choose_provider(where)
+    status = provider.status(CLUSTER_NAME)
+    if not status.running:
+        return provider.create(ClusterSpec(name=CLUSTER_NAME, servers=all_servers()), progress)
+    provider.teach(CLUSTER_NAME, servers)
+    return status
+
+
+def all_servers() -> tuple[ServerModel, ...]:
+    """The simulated servers of every lab; a lab named later does not hide one named before."""
+    from grader.load.labs import all_labs
+
+    found: dict[str, ServerModel] = {}
+    for lab in all_labs():
+        for server in lab.file.servers:
+            found.setdefault(server.image, server)
+    return tuple(found.values())
+
+
+def _known(where: str) -> None:
+    if where.startswith("context:"):
+        raise UsageError(
+            "clusters of your own are not supported yet",
+            "Choose --cluster embedded, or --cluster none for the files alone.",
+        )
+    if where not in ("auto", "embedded", "kind"):
+        raise UsageError(f"there is no cluster {where!r}", f"Choose {CHOICES}.")

@@ -1,0 +1,1 @@
+"""Reports: one Result in many forms. They render; they do not judge."""

@@ -1,0 +1,135 @@
+"""A Result for a person at a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.model.result import CheckResult, Evidence, Result, Status
+
+_LOOK: dict[Status, tuple[str, str, str]] = {
+    "passed": ("✔", "green", "passed"),
+    "failed": ("✘", "red", "failed"),
+    "blocked": ("⊘", "yellow", "blocked"),
+    "not_provable": ("○", "cyan", "not provable here"),
+    "error": ("!", "magenta", "grader error"),
+}
+_LABEL = 9
+
+
+def number(value: float) -> str:
+    """Points without a needless `.0`."""
+    return f"{value:g}"
+
+
+def render(result: Result, title: str, evidence: bool = False) -> RenderableType:
+    """The whole report: heading, each check in order, problems of the files, the score."""
+    parts: list[RenderableType] = [_heading(result, title), Text()]
+    parts += [_check(check, evidence) for check in result.checks]
+    if result.problems:
+        parts += [Text(), Text("In your files", style="bold")]
+        parts += [Text(f"  {problem}") for problem in result.problems]
+    parts += [Text(), _score(result)]
+    return Group(*parts)
+
+
+def show(console: Console, result: Result, title: str, evidence: bool = False) -> None:
+    """Print the report."""
+    console.print(render(result, title, evidence))
+
+
+def cluster_words(result: Result) -> str:
+    """Where the evidence came from, in a few words, saying what is simulated."""
+    cluster = result.cluster
+    if cluster.provider == "none":
+        return "files only"
+    words = f"{cluster.provider}, Kubernetes {(cluster.kubernetes or '?').removeprefix('v')}"
+    if cluster.simulated:
+        speed = f", {1 / cluster.time_factor:.0f}× faster than life" if cluster.time_factor else ""
+        words += f" ({' and '.join(cluster.simulated)} simulated{speed})"
+    return words
+
+
+def _heading(result: Result, title: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(Text(f"Lab {result.lab.split('-')[0]}", style="bold"), Text(title, style="bold"))
+    grid.add_row("Submission", Text(result.submission))
+    grid.add_row("Evidence", Text(cluster_words(result)))
+    return grid
+
+
+def _check(check: CheckResult, evidence: bool) -> RenderableType:
+    symbol, colour, word = _LOOK[check.status]
+    points = f"{number(check.earned)}/{number(check.points)}"
+    if check.status == "not_provable":
+        points = f"–/{number(check.points)}"
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=1)
+    line.add_column(width=7, justify="right")
+    line.add_column(ratio=1)
+    title = Text(check.title, style="" if check.status == "passed" else "bold")
+    if check.status != "passed":
+        title.append(f"  {word}", style=colour)
+    line.add_row(Text(symbol, style=colour), Text(points, style=colour), title)
+    details = _details(check, evidence)
+    return Group(line, Padding(details, (0, 0, 0, 10))) if details else line
+
+
+def _details(check: CheckResult, evidence: bool) -> Table | None:
+    rows: list[tuple[str, str]] = []
+    if check.status in ("failed", "error"):
+        rows += [("expected", check.expected), ("observed", check.observed)]
+        rows += [("where", fact.where) for fact in check.evidence[-1:] if fact.where]
+        rows += [("because" if i == 0 else "so", cause) for i, cause in enumerate(check.causes)]
+        rows += [("next", check.hint)] if check.hint else []
+    elif check.status == "blocked":
+        rows.append(("first", check.expected.removeprefix("first: ")))
+    elif check.status == "not_provable":
+        rows += [("needs", f"{check.expected}; this was {check.observed}"), ("prove it", _how(check))]
+    elif evidence:
+        rows += [("seen", _fact(fact)) for fact in check.evidence[-3:]]
+    if not rows:
+        return None
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=_LABEL, style="dim")
+    grid.add_column(ratio=1)
+    for label, text in rows:
+        style = "italic" if label == "next" else "dim" if label == "seen" else ""
+        grid.add_row(label, Text(text, style=style))
+    return grid
+
+
+def _fact(fact: Evidence) -> str:
+    place = f"  [{fact.where}]" if fact.where else ""
+    return f"{fact.text}{place}{'  (simulated)' if fact.simulated else ''}"
+
+
+def _how(check: CheckResult) -> str:
+    return check.hint.removeprefix("To prove it: ")
+
+
+def _score(result: Result) -> RenderableType:
+    proven = f"{number(result.score)} of {number(result.provable_max)} points"
+    open_points = result.max_score - result.provable_max
+    grid = Table.grid(padding=(0, 2))
+    if not result.complete:
+        grid.add_row(
+            Text("Incomplete", style="bold magenta"),
+            "The grader, the cluster or the machine failed, so this is not a verdict. Run it again.",
+        )
+    else:
+        style = "bold green" if result.passed else "bold red"
+        grid.add_row(Text("Score", style="bold"), Text(proven, style=style))
+    if open_points:
+        grid.add_row("", f"{number(open_points)} more cannot be proven on this cluster")
+    if result.recording:
+        grid.add_row("Recording", Text(result.recording, overflow="fold"))
+    return grid
+
+
+def plain(text: str) -> str:
+    """`text` safe to print through rich markup."""
+    return escape(text)

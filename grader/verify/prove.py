@@ -1,0 +1,163 @@
+"""Proving one lab: play everything in its corpus, judge it all, compare with what must be."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.errors import GraderError
+from grader.grading.grade import load
+from grader.grading.sessions import Player
+from grader.judge.case import Case
+from grader.judge.check import CheckInfo
+from grader.judge.plugin import CaseRef
+from grader.judge.run import result_of, run_checks
+from grader.model.lab import Lab
+from grader.model.result import Result
+from grader.verify.cases import CorpusCase, corpus, materialize
+from grader.verify.readme import unreadable, unstated_values
+
+OnCase = Callable[[str], None]
+
+
+@dataclass
+class Proof:
+    """What was proven of one lab. `faults` are sentences; none means that it stands."""
+
+    lab: str
+    checks: int = 0
+    mistakes: int = 0
+    variants: int = 0
+    not_provable: int = 0
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One thing to play: `kind` is starter, solution, mistake or variant."""
+
+    name: str
+    kind: str
+    path: Path
+    case: CorpusCase | None = None
+
+
+def entries_of(lab: Lab) -> int:
+    """How many plays the proof of this lab takes."""
+    return 3 + len(corpus(lab))
+
+
+def prove(lab: Lab, player: Player | None, jobs: int, on_case: OnCase | None = None) -> Proof:
+    """Prove one lab; `player` None proves what files alone can show.
+
+    Raises CourseError for a corpus that is not well formed, MachineError when the cluster fails.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mlk8s-verify-") as scratch:
+        entries = _entries(lab, Path(scratch))
+
+        def case_of(entry: _Entry) -> Case:
+            made = _case(lab, entry, player)
+            if on_case:
+                on_case(entry.name)
+            return made
+
+        with ThreadPoolExecutor(max_workers=jobs) as workers:
+            cases = list(workers.map(case_of, entries))
+    references = [CaseRef(case.id, lambda case=case: case) for case in cases]  # type: ignore[misc]
+    session = run_checks(lab, references)
+    results = {case.id: result_of(lab, case, session) for case in cases}
+    proof = _compare(lab, entries, results, session.checks)
+    proof.seconds = time.monotonic() - began
+    return proof
+
+
+def _entries(lab: Lab, scratch: Path) -> list[_Entry]:
+    entries = [
+        _Entry("starter", "starter", lab.starter),
+        _Entry("solution", "solution", lab.solution),
+        _Entry("solution, again", "solution", lab.solution),
+    ]
+    for case in corpus(lab):
+        path = materialize(lab, case, scratch / case.name)
+        entries.append(_Entry(case.name, case.file.kind, path, case))
+    return entries
+
+
+def _case(lab: Lab, entry: _Entry, player: Player | None) -> Case:
+    submission = load(lab, entry.path, name=entry.name)
+    case = Case(entry.name, submission)
+    if player is not None:
+        case.recording = player.play(lab, submission)
+    return case
+
+
+def _compare(
+    lab: Lab, entries: list[_Entry], results: dict[str, Result], checks: dict[str, CheckInfo]
+) -> Proof:
+    kinds = [entry.kind for entry in entries]
+    proof = Proof(lab.id, len(checks), kinds.count("mistake"), kinds.count("variant"))
+    failed_by_mistake: set[str] = set()
+    for entry in entries:
+        result = results[entry.name]
+        failed = {check.id for check in result.checks if check.status == "failed"}
+        if entry.kind == "mistake":
+            failed_by_mistake |= failed
+        proof.faults += [f"{entry.name}: {fault}" for fault in _faults(entry, result, checks)]
+    unproven = {c.id for c in results["solution"].checks if c.status == "not_provable"}
+    proof.not_provable = len(unproven)
+    vacuous = sorted(set(checks) - failed_by_mistake - unproven)
+    proof.faults += [f"{name}: no mistake of the corpus fails this check" for name in vacuous]
+    proof.faults += unstated_values(lab) + unreadable(list(checks.values()))
+    return proof
+
+
+def _faults(entry: _Entry, result: Result, checks: dict[str, CheckInfo]) -> list[str]:
+    """How the verdict on one entry differs from what it must be."""
+    faults = [
+        f"{check.id} ended in an error: {check.observed}"
+        for check in result.checks
+        if check.status == "error"
+    ]
+    failed = {check.id for check in result.checks if check.status == "failed"}
+    blocked = {check.id for check in result.checks if check.status == "blocked"}
+    if entry.kind == "starter":
+        return [*faults, "the starter passes"] if result.passed else faults
+    wanted_failed: frozenset[str] = frozenset()
+    wanted_blocked: frozenset[str] = frozenset()
+    if entry.case is not None:
+        wanted_failed, wanted_blocked = entry.case.file.failed, entry.case.file.blocked
+        unknown = sorted((wanted_failed | wanted_blocked) - set(checks))
+        faults += [f"names {name}, which is no check of this lab" for name in unknown]
+        open_checks = {check.id for check in result.checks if check.status == "not_provable"}
+        wanted_failed, wanted_blocked = wanted_failed - open_checks, wanted_blocked - open_checks
+    faults += _difference("fail", wanted_failed, failed, result)
+    faults += _difference("be blocked", wanted_blocked, blocked, result)
+    return faults
+
+
+def _difference(
+    verb: str, wanted: frozenset[str], observed: set[str], result: Result
+) -> list[str]:
+    by_id = {check.id: check for check in result.checks}
+    faults = []
+    for name in sorted(wanted - observed):
+        found = by_id.get(name)
+        faults.append(f"{name} should {verb}, but it {found.status if found else 'is missing'}")
+    for name in sorted(observed - wanted):
+        found = by_id[name]
+        faults.append(
+            f"{name} should not {verb}: expected {found.expected}, observed {found.observed}"
+            f" {[e.where for e in found.evidence[-1:]]}"
+        )
+    return faults
+
+
+def error_text(error: GraderError) -> str:
+    """An error as one line of a proof."""
+    return error.message
