@@ -1,0 +1,161 @@
+"""The programs that mlk8s runs, their pinned versions, and where each can come from."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.model import KUBERNETES_VERSION
+
+ETCD_VERSION = "3.7.3"
+KWOK_VERSION = "0.8.0"
+"""Both must agree with `cluster/tools/*/go.mod` (tested)."""
+
+_VERSION = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One program. `package` is its main package in Go; `build_seconds` is what a build from
+    nothing took on two cores, which weighs the progress of a build."""
+
+    name: str
+    project: str
+    package: str
+    build_seconds: float
+    version_arguments: tuple[str, ...] = ("--version",)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Programs that share one version and one pinned Go module (`cluster/tools/<name>`)."""
+
+    name: str
+    version: str
+    tools: tuple[Tool, ...]
+    ldflags: str = ""
+
+    @property
+    def module(self) -> Path:
+        """The folder with the go.mod and go.sum that pin the whole build."""
+        return Path(__file__).resolve().parent.parent / "tools" / self.name
+
+
+@dataclass(frozen=True)
+class Source:
+    """An official download: the file, and where its checksum is published.
+
+    `checksum` is a file in `sha256sum` format, a bare digest, or GitHub's description of a release
+    (JSON), which states a digest for each of its files. `member` is the program inside an archive.
+    """
+
+    url: str
+    checksum: str
+    member: str = ""
+
+
+def _kubernetes_flags() -> str:
+    major, minor, _ = KUBERNETES_VERSION.split(".", 2)
+    # Both packages: the servers read the first, kubectl the second; unstamped they say v0.0.0.
+    values = (
+        f"gitVersion=v{KUBERNETES_VERSION}",
+        f"gitMajor={major}",
+        f"gitMinor={minor}",
+        "gitTreeState=clean",
+    )
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return " ".join(f"-X {package}.{value}" for package in packages for value in values)
+
+
+def _kubernetes(name: str, seconds: float, arguments: tuple[str, ...] = ("--version",)) -> Tool:
+    return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", seconds, arguments)
+
+
+PROJECTS: dict[str, Project] = {
+    project.name: project
+    for project in (
+        Project(
+            "etcd",
+            ETCD_VERSION,
+            (Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 26),),
+        ),
+        Project(
+            "kwok",
+            KWOK_VERSION,
+            (
+                Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 70),
+                Tool("kwokctl", "kwok", "sigs.k8s.io/kwok/cmd/kwokctl", 40),
+            ),
+            f"-X sigs.k8s.io/kwok/pkg/consts.Version=v{KWOK_VERSION}",
+        ),
+        Project(
+            "kubernetes",
+            KUBERNETES_VERSION,
+            (
+                _kubernetes("kube-apiserver", 210),
+                _kubernetes("kube-controller-manager", 55),
+                _kubernetes("kube-scheduler", 8),
+                _kubernetes("kubectl", 20, ("version", "--client")),
+            ),
+            _kubernetes_flags(),
+        ),
+    )
+}
+
+TOOLS: dict[str, Tool] = {
+    tool.name: tool for project in PROJECTS.values() for tool in project.tools
+}
+
+
+def go_platform() -> tuple[str, str]:
+    """This machine's operating system and architecture in Go's words."""
+    system = "darwin" if sys.platform == "darwin" else "linux"
+    machine = platform.machine().lower()
+    return system, {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def parse_version(output: str) -> str:
+    """The first version in what a program prints about itself, without the v; empty if none."""
+    found = _VERSION.search(output)
+    return found.group(1) if found else ""
+
+
+def acceptable(tool: Tool, version: str) -> bool:
+    """Whether this version of a program may serve.
+
+    Exactly the pinned one, except that kubectl works with API servers one minor version older or
+    newer.
+    """
+    wanted = PROJECTS[tool.project].version
+    if version == wanted:
+        return True
+    if tool.name != "kubectl" or not version:
+        return False
+    have, want = version.split("."), wanted.split(".")
+    return have[0] == want[0] and abs(int(have[1]) - int(want[1])) <= 1
+
+
+def official_source(tool: Tool) -> Source | None:
+    """Where the pinned version is published for this machine; None if it is not."""
+    system, machine = go_platform()
+    version = PROJECTS[tool.project].version
+    if tool.project == "kubernetes":
+        if system != "linux" and tool.name != "kubectl":
+            return None  # servers are published for Linux only
+        url = f"https://dl.k8s.io/v{version}/bin/{system}/{machine}/{tool.name}"
+        return Source(url, f"{url}.sha256")
+    if tool.project == "etcd":
+        base = f"https://github.com/etcd-io/etcd/releases/download/v{version}"
+        folder = f"etcd-v{version}-{system}-{machine}"
+        archive = f"{folder}.zip" if system == "darwin" else f"{folder}.tar.gz"
+        return Source(f"{base}/{archive}", f"{base}/SHA256SUMS", f"{folder}/etcd")
+    repository = "kubernetes-sigs/kwok"
+    return Source(
+        f"https://github.com/{repository}/releases/download/v{version}"
+        f"/{tool.name}-{system}-{machine}",
+        # This project publishes no checksum file; GitHub itself states a digest for each asset.
+        f"https://api.github.com/repos/{repository}/releases/tags/v{version}",
+    )

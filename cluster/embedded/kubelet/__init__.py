@@ -1,0 +1,1 @@
+"""A kubelet for simulated nodes: real Pod statuses and events, no containers."""

@@ -1,0 +1,289 @@
+"""The simulated kubelet of all nodes of one cluster: watches Pods and reports their containers.
+
+One task drives each Pod. Everything that decides what happens is in `pods`, `containers` and
+`probes`, which know neither clocks nor networks; here are only those two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from cluster.embedded import nodes, simulation
+from cluster.embedded.kubelet.addresses import Addresses
+from cluster.embedded.kubelet.client import MERGE, STRATEGIC, Client, Refused
+from cluster.embedded.kubelet.events import EventWriter, rfc3339
+from cluster.embedded.kubelet.pods import Node, Pod
+from cluster.embedded.kubelet.status import pod_status
+from cluster.model import ServerModel
+
+Json = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+PODS = "/api/v1/pods?fieldSelector=spec.nodeName!%3D"
+CONFIG = f"{simulation.COLLECTION}?fieldSelector=metadata.name%3D{simulation.NAME}"
+TROUBLE = (OSError, aiohttp.ClientError, asyncio.TimeoutError, ValueError)
+"""What a request may raise when the server is away or ends in the middle of an answer."""
+
+
+class Kubelet:
+    """Plays the kubelets of every simulated node."""
+
+    def __init__(self, client: Client, still_wanted: Callable[[], bool]) -> None:
+        self._client = client
+        self._still_wanted = still_wanted
+        self._events = EventWriter(client)
+        self._addresses = Addresses()
+        self._nodes: dict[str, Node] = {}
+        self._workers: dict[str, Worker] = {}
+        self._seen_digest = ""
+        self.servers: tuple[ServerModel, ...] = ()
+        self.time_factor = 1.0
+
+    def now(self) -> float:
+        """Life time: seconds of a real machine."""
+        return time.time() / self.time_factor
+
+    def stamp(self, life: float) -> str:
+        """Life time as the API writes times."""
+        return rfc3339(life * self.time_factor)
+
+    async def run(self) -> None:
+        """Run until the cluster's folder is gone."""
+        await self._follow_config_once()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._events.run())
+            group.create_task(self._follow(CONFIG, self._on_config, self._on_configs_listed))
+            group.create_task(self._follow(PODS, self._on_pod, self._on_pods_listed))
+            await self._until_unwanted()
+            raise SystemExit(0)
+
+    async def _until_unwanted(self) -> None:
+        while self._still_wanted():
+            await asyncio.sleep(1)
+
+    async def _follow(
+        self,
+        path: str,
+        on_event: Callable[[str, Json], Awaitable[None]],
+        on_list: Callable[[list[Json]], Awaitable[None]],
+    ) -> None:
+        """List, then watch, for ever; lists again whenever the watch cannot go on where it was."""
+        version = ""
+        while True:
+            try:
+                if not version:
+                    listed = await self._client.call("GET", path)
+                    await on_list(listed.get("items") or [])
+                    version = listed["metadata"]["resourceVersion"]
+                watch = f"{path}&watch=1&allowWatchBookmarks=true&resourceVersion={version}"
+                async for event in self._client.watch(watch):
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        await self._handle(on_event, event)
+            except Refused as error:
+                log.info("watch of %s: %s", path, error)
+                version = ""
+                await asyncio.sleep(0.1)
+            except TROUBLE as error:
+                log.info("watch of %s: %r", path, error)
+                await asyncio.sleep(0.3)
+
+    async def _handle(self, on_event: Callable[[str, Json], Awaitable[None]], event: Json) -> None:
+        """Hand an event on; one that we cannot digest must not stop all others."""
+        try:
+            await on_event(event["type"], event["object"])
+        except (Refused, *TROUBLE):
+            raise
+        except Exception:
+            log.exception("a %s event could not be handled", event["type"])
+
+    # What is simulated
+
+    async def _follow_config_once(self) -> None:
+        while True:
+            try:
+                listed = await self._client.call("GET", CONFIG)
+                await self._on_configs_listed(listed.get("items") or [])
+                return
+            except (Refused, *TROUBLE) as error:
+                log.info("first read of the simulation: %r", error)
+                if not self._still_wanted():
+                    raise SystemExit(0) from error
+                await asyncio.sleep(0.2)
+
+    async def _on_configs_listed(self, items: list[Json]) -> None:
+        for item in items:
+            await self._on_config("MODIFIED", item)
+
+    async def _on_config(self, kind: str, config: Json) -> None:
+        data = config.get("data") or {}
+        digest = simulation.digest(data)
+        if kind == "DELETED" or digest == self._seen_digest:
+            return
+        try:
+            self.servers, self.time_factor = simulation.decode(data)
+        except ValueError as error:
+            log.warning("the simulation cannot be read: %s", error)
+            return
+        self._seen_digest = digest
+        for worker in self._workers.values():
+            worker.pod.learn(self.servers, self.now())
+            worker.changed.set()
+        change = {"metadata": {"annotations": {simulation.OBSERVED: digest}}}
+        try:
+            await self._client.call("PATCH", simulation.PATH, change, MERGE)
+        except BaseException:
+            self._seen_digest = ""
+            raise
+
+    # Pods
+
+    async def _on_pods_listed(self, items: list[Json]) -> None:
+        for item in items:
+            if address := (item.get("status") or {}).get("podIP"):
+                self._addresses.mark(address)
+        present = {item["metadata"]["uid"] for item in items}
+        for uid in set(self._workers) - present:
+            self._drop(uid)
+        for item in items:
+            await self._on_pod("ADDED", item)
+
+    async def _on_pod(self, kind: str, manifest: Json) -> None:
+        uid = manifest["metadata"]["uid"]
+        if kind == "DELETED":
+            self._drop(uid)
+            return
+        if worker := self._workers.get(uid):
+            worker.update(manifest)
+            return
+        # Items of a list come without kind; nothing here needs it.
+        node = await self._node(manifest["spec"]["nodeName"])
+        if node is not None:
+            self._workers[uid] = Worker(self, manifest, node)
+
+    def _drop(self, uid: str) -> None:
+        if worker := self._workers.pop(uid, None):
+            worker.task.cancel()
+            if worker.pod.ip != worker.pod.node.address:
+                self._addresses.give_back(worker.pod.ip)
+
+    async def _node(self, name: str) -> Node | None:
+        """The simulated node of this name; None for one that is not ours or has gone."""
+        if name in self._nodes:
+            return self._nodes[name]
+        try:
+            found = await self._client.call("GET", f"{nodes.NODES}/{name}")
+        except Refused:
+            return None
+        if nodes.OWNED not in (found["metadata"].get("annotations") or {}):
+            return None
+        addresses = {a["type"]: a["address"] for a in found["status"].get("addresses") or []}
+        pod_range = found["spec"].get("podCIDR") or nodes.pod_range(0)
+        self._nodes[name] = Node(name, addresses.get("InternalIP", ""), pod_range)
+        return self._nodes[name]
+
+    def address_for(self, manifest: Json, node: Node) -> str:
+        """The Pod's address: the one it has, or a new one."""
+        old = (manifest.get("status") or {}).get("podIP")
+        return str(old) if old else self._addresses.take(node.pod_range)
+
+    async def report(self, manifest: Json, status: Json) -> Json:
+        """Write a Pod's status."""
+        metadata = manifest["metadata"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
+        # With the uid, so that a Pod of the same name that came later is never touched.
+        body = {"metadata": {"uid": metadata["uid"]}, "status": status}
+        return await self._client.call("PATCH", path, body, STRATEGIC)
+
+    async def remove(self, manifest: Json) -> None:
+        """Tell the API server that nothing of a deleted Pod is left."""
+        metadata = manifest["metadata"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
+        await self._client.call("DELETE", path, options)
+
+    def say(self, pod: Pod, now: float) -> None:
+        """Advance a Pod and have its events written."""
+        for event in pod.advance(now):
+            self._events.put(pod.manifest, pod.node.name, event, now * self.time_factor)
+
+
+class Worker:
+    """Drives one Pod in a task of its own."""
+
+    def __init__(self, kubelet: Kubelet, manifest: Json, node: Node) -> None:
+        self._kubelet = kubelet
+        self.changed = asyncio.Event()
+        now = kubelet.now()
+        address = kubelet.address_for(manifest, node)
+        self.pod = Pod(manifest, node, address, kubelet.servers, now)
+        self._reported: Json | None = None
+        if (manifest.get("status") or {}).get("containerStatuses"):
+            self.pod.resume(_starts(manifest["status"], kubelet.time_factor), now)
+        self.task = asyncio.create_task(self._run())
+
+    def update(self, manifest: Json) -> None:
+        """Take in a changed Pod."""
+        self.pod.update(manifest, self._kubelet.now())
+        self.changed.set()
+
+    async def _run(self) -> None:
+        delay = 0.2
+        while not self.pod.gone:
+            try:
+                await self._step()
+                delay = 0.2
+            except Refused as error:
+                if error.status in (404, 409):
+                    return
+                log.warning("status of %s: %s", self.pod.manifest["metadata"]["name"], error)
+                await asyncio.sleep(delay := min(delay * 2, 10.0))
+            except TROUBLE as error:
+                log.info("status of %s: %r", self.pod.manifest["metadata"]["name"], error)
+                await asyncio.sleep(delay := min(delay * 2, 5.0))
+            except Exception:
+                log.exception("%s is no longer simulated", self.pod.manifest["metadata"]["name"])
+                return
+
+    async def _step(self) -> None:
+        """Do what is due, report it, and wait for the next thing."""
+        self.changed.clear()
+        now = self._kubelet.now()
+        self._kubelet.say(self.pod, now)
+        status = pod_status(self.pod, now, self._kubelet.stamp)
+        if status != self._reported:
+            await self._kubelet.report(self.pod.manifest, status)
+            self._reported = status
+        if self.pod.gone:
+            await self._kubelet.remove(self.pod.manifest)
+            return
+        seconds = (self.pod.next_at - self._kubelet.now()) * self._kubelet.time_factor
+        try:
+            async with asyncio.timeout(None if seconds == float("inf") else max(0.0, seconds)):
+                await self.changed.wait()
+        except TimeoutError:
+            pass
+
+
+def _starts(status: Json, time_factor: float) -> dict[str, float]:
+    """Life times at which running or ended containers began, from a reported status."""
+    entries = [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+    starts = {}
+    for entry in entries:
+        state = entry.get("state") or {}
+        began = (state.get("running") or state.get("terminated") or {}).get("startedAt")
+        if began:
+            moment = datetime.fromisoformat(began.replace("Z", "+00:00")).astimezone(UTC)
+            starts[entry["name"]] = moment.timestamp() / time_factor
+    return starts

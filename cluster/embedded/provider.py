@@ -1,0 +1,273 @@
+"""The provider that needs nothing but Python: a real control plane as local processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.binaries import ensure
+from cluster.embedded import bringup, nodes, simulation
+from cluster.embedded.api import Access, Api
+from cluster.embedded.config import Tools
+from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
+from cluster.errors import ClusterDown, ClusterError
+from cluster.model import (
+    KUBERNETES_VERSION,
+    Capabilities,
+    ClusterSpec,
+    ClusterStatus,
+    Progress,
+    ProgressEvent,
+    ServerModel,
+    silent,
+)
+from cluster.processes import alive
+
+
+def _factor_from_environment() -> float | None:
+    text = os.environ.get("MLK8S_TIME_FACTOR", "")
+    if not text:
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = -1.0
+    if not 0.001 <= factor <= 1.0:
+        raise ClusterError(f"MLK8S_TIME_FACTOR must be between 0.001 and 1, not {text!r}.")
+    return factor
+
+
+class EmbeddedProvider:
+    """Clusters of real etcd, API server, scheduler and controllers with simulated nodes.
+
+    `time_factor` multiplies every simulated duration of clusters that this provider creates;
+    default is the environment's `MLK8S_TIME_FACTOR`, else 0.05.
+    """
+
+    name = "embedded"
+
+    def __init__(self, time_factor: float | None = None) -> None:
+        self._time_factor = time_factor
+
+    def _wanted_factor(self) -> float | None:
+        """The time factor that was asked for; None where a running cluster may keep its own."""
+        return self._time_factor or _factor_from_environment()
+
+    def available(self) -> str | None:
+        """None if this machine can run it, else the reason in one sentence."""
+        if os.name != "posix":
+            return "The embedded control plane runs on Linux and macOS only."
+        return None
+
+    def create(self, spec: ClusterSpec, progress: Progress = silent) -> ClusterStatus:
+        """Bring the cluster up, or repair what is there and bring it in line with `spec`.
+
+        Raises ClusterBusy, ToolUnavailable or another ClusterError.
+        """
+        with _as_cluster_error():
+            return self._create(spec, progress, owner=None)
+
+    def create_owned(
+        self, spec: ClusterSpec, owner: Owner, progress: Progress = silent
+    ) -> ClusterStatus:
+        """Like `create`, for a throw-away cluster: it is reaped once its owner has ended."""
+        with _as_cluster_error():
+            return self._create(spec, progress, owner)
+
+    def _create(self, spec: ClusterSpec, progress: Progress, owner: Owner | None) -> ClusterStatus:
+        if reason := self.available():
+            raise ClusterError(reason)
+        tools = Tools.from_paths(ensure(progress=progress))
+        self.reap()
+        folder = Folder(spec.name)
+        record = Record(
+            phase="creating",
+            spec=spec,
+            kubernetes_version=KUBERNETES_VERSION,
+            time_factor=self._wanted_factor() or DEFAULT_TIME_FACTOR,
+            owner=owner,
+        )
+        with folder.locked():
+            old = folder.read()
+            if old is not None and self._wanted_factor() is None:
+                record = record.model_copy(update={"time_factor": old.time_factor})
+            if not self._keep(folder, old, record, tools, progress):
+                self._start(folder, record, tools, progress)
+            try:
+                self._bring_in_line(folder, record, progress)
+            except bringup.PortTaken:
+                # The last component binds its port late; once more, with other ports.
+                self._start(folder, record, tools, progress)
+                self._bring_in_line(folder, record, progress)
+        return self.status(spec.name)
+
+    def _keep(
+        self, folder: Folder, old: Record | None, new: Record, tools: Tools, progress: Progress
+    ) -> bool:
+        """Whether what is there can serve; restarts components that have ended."""
+        if old is None or old.phase != "ready" or not folder.internal_kubeconfig.exists():
+            return False
+        if (old.kubernetes_version, old.time_factor) != (new.kubernetes_version, new.time_factor):
+            return False
+        with Api(Access.read(folder.internal_kubeconfig)) as api:
+            if api.ready() and len(folder.processes()) >= _PROCESSES:
+                return True
+        action = f"Restarting the control plane of {folder.name}"
+        progress(ProgressEvent(action, "started"))
+        try:
+            bringup.restart(folder, tools)
+        except ClusterError as error:
+            progress(ProgressEvent(action, "failed", str(error)))
+            return False
+        progress(ProgressEvent(action, "done"))
+        return True
+
+    def _start(self, folder: Folder, record: Record, tools: Tools, progress: Progress) -> None:
+        action = f"Starting the control plane of {folder.name}"
+        progress(ProgressEvent(action, "started"))
+        bringup.destroy(folder)
+        folder.write(record)
+        try:
+            bringup.start_fresh(folder, tools, record.kubernetes_version)
+        except BaseException as error:
+            # Also on Ctrl-C. Should even this fail, the next create finds "creating" and cleans up.
+            with contextlib.suppress(ClusterError):
+                bringup.destroy(folder)
+            progress(ProgressEvent(action, "failed", str(error)))
+            raise
+        progress(ProgressEvent(action, "done"))
+
+    def _bring_in_line(self, folder: Folder, record: Record, progress: Progress) -> None:
+        action = "Preparing nodes"
+        progress(ProgressEvent(action, "started"))
+        folder.write_kubeconfig()
+        spec = record.spec
+        with Api(Access.read(folder.internal_kubeconfig)) as api:
+            nodes.reconcile(api, spec.nodes)
+            simulation.store(api, spec.servers, record.time_factor)
+            bringup.start_kubelet(folder)
+            nodes.wait_ready(api, tuple(node.name for node in spec.nodes))
+            simulation.wait_observed(api)
+            _wait_for_controllers(api)
+        bringup.raise_if_dead(folder)
+        folder.write(record.model_copy(update={"phase": "ready"}))
+        progress(ProgressEvent(action, "done", f"{len(spec.nodes)} nodes Ready"))
+
+    def delete(self, name: str, progress: Progress = silent) -> bool:
+        """Remove exactly this cluster: its processes and its folder. True if there was one."""
+        folder = Folder(name)
+        if not folder.exists() and not folder.processes():
+            return False
+        action = f"Removing the cluster {name}"
+        progress(ProgressEvent(action, "started"))
+        with _as_cluster_error(), folder.locked():
+            there = folder.exists()
+            bringup.destroy(folder)
+        folder.forget_lock()
+        progress(ProgressEvent(action, "done"))
+        return there
+
+    def status(self, name: str) -> ClusterStatus:
+        """What is there now, as the API server says."""
+        folder = Folder(name)
+        record = folder.read()
+        base = ClusterStatus(name=name, provider=self.name, running=False)
+        if record is None:
+            return base.model_copy(update={"detail": f"There is no cluster {name}."})
+        if record.phase == "creating":
+            detail = f"The cluster {name} is being created, or its creation was interrupted."
+            return base.model_copy(update={"detail": detail})
+        try:
+            with Api(Access.read(folder.internal_kubeconfig), timeout=3) as api:
+                if not api.ready():
+                    raise ClusterDown("not ready")
+                version = api.version()
+                names = tuple(n["metadata"]["name"] for n in api.items(nodes.NODES))
+        except ClusterError:
+            detail = f"The control plane of {name} does not answer."
+            return base.model_copy(update={"detail": detail, "kubeconfig": folder.kubeconfig})
+        return ClusterStatus(
+            name=name,
+            provider=self.name,
+            running=True,
+            kubernetes_version=version,
+            kubeconfig=folder.kubeconfig,
+            detail=f"Kubernetes {version} with {len(names)} simulated nodes.",
+            capabilities=self._capabilities(record),
+            nodes=names,
+        )
+
+    def names(self) -> list[str]:
+        """Clusters of this provider on this machine, running or not."""
+        return [folder.name for folder in folders()]
+
+    def kubeconfig(self, name: str) -> Path:
+        """The cluster's own kubeconfig. Raises ClusterDown if there is no such cluster."""
+        folder = Folder(name)
+        if not folder.kubeconfig.exists():
+            raise ClusterDown(f"There is no cluster {name}.", "mlk8s up")
+        return folder.kubeconfig
+
+    def capabilities(self, name: str) -> Capabilities:
+        """What this cluster can prove. Raises ClusterDown if there is no such cluster."""
+        record = Folder(name).read()
+        if record is None:
+            raise ClusterDown(f"There is no cluster {name}.", "mlk8s up")
+        return self._capabilities(record)
+
+    def teach(self, name: str, servers: tuple[ServerModel, ...]) -> None:
+        """Make the running cluster know these simulated servers, at once and for new containers.
+
+        Servers of other images that it already knows stay; those of the same image are replaced.
+        """
+        self.kubeconfig(name)
+        with Api(Access.read(Folder(name).internal_kubeconfig)) as api:
+            simulation.teach(api, servers)
+            simulation.wait_observed(api)
+
+    def reap(self) -> list[str]:
+        """Remove throw-away clusters whose owner has ended; returns their names."""
+        gone = []
+        for folder in folders():
+            record = folder.read()
+            if record is None or record.owner is None:
+                continue
+            if alive(record.owner.pid, record.owner.started):
+                continue
+            with contextlib.suppress(ClusterError), folder.locked(seconds=0):
+                bringup.destroy(folder)
+                gone.append(folder.name)
+            if folder.name in gone:
+                folder.forget_lock()
+        return gone
+
+    def _capabilities(self, record: Record) -> Capabilities:
+        return Capabilities(
+            control_plane="real", kubelet="simulated", time_factor=record.time_factor
+        )
+
+
+_PROCESSES = 6
+"""etcd, API server, controller manager, scheduler, kwok, simulated kubelet."""
+
+
+@contextlib.contextmanager
+def _as_cluster_error() -> Iterator[None]:
+    """Turn what the operating system refuses (disk full, no permission) into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise ClusterError(f"{error.strerror or error}{where}.") from error
+
+
+def _wait_for_controllers(api: Api, seconds: float = 30.0) -> None:
+    """Wait until the controller manager works: Pods are refused before their account exists."""
+    deadline = time.monotonic() + seconds
+    while api.get("/api/v1/namespaces/default/serviceaccounts/default") is None:
+        if time.monotonic() > deadline:
+            raise ClusterError(f"The controller manager did nothing within {seconds:.0f} s.")
+        time.sleep(0.05)
