@@ -35,9 +35,7 @@ def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
     """The submission at `path`, held against the lab's allow-list and namespaces."""
     from grader.load import load_submission
 
-    return load_submission(
-        path, name=name, kinds=lab.file.kinds, namespaces=lab.file.namespaces
-    )
+    return load_submission(path, name=name, kinds=lab.file.kinds, namespaces=lab.file.namespaces)
 
 
 def grade(

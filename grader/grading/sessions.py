@@ -52,8 +52,8 @@ class Player:
                 spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
                 with self._pool(lab, spec).take(spec) as status:
                     return observe(lab, submission, status)
-            status, hub = self._shared_cluster(lab)
-            return observe(lab, submission, status, hub=hub)
+            status, session = self._shared_session(lab)
+            return observe(lab, submission, status, session=session)
         except ClusterError as error:
             raise MachineError(str(error), error.hint) from error
 
@@ -66,12 +66,12 @@ class Player:
                 self._pools[lab.id] = self._stack.enter_context(pool)
             return self._pools[lab.id]
 
-    def _shared_cluster(self, lab: Lab) -> Any:
-        from grader.observe import open_hub
+    def _shared_session(self, lab: Lab) -> Any:
+        from grader.observe import Session
 
         with self._lock:
             if self._shared is None:
                 status = shared_cluster(self._where, lab.file.servers, self._progress)
-                hub = self._stack.enter_context(open_hub(status))
-                self._shared = (status, hub)
+                session = self._stack.enter_context(Session(status))
+                self._shared = (status, session)
             return self._shared

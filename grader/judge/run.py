@@ -22,7 +22,6 @@ _OPTIONS = (
     "--disable-plugin-autoload",
     "--noconftest",
     "--import-mode=importlib",
-    "--quiet",
     "--capture=no",
     "-o",
     "addopts=",
@@ -70,11 +69,15 @@ def run_checks(
     writes_bytecode = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # the course may be installed where nobody may write
     try:
-        pytest.main(arguments, plugins=[judge_plugin, _Registrar(session), sink])
+        code = pytest.main(arguments, plugins=[judge_plugin, _Registrar(session), sink])
     finally:
         sys.dont_write_bytecode = writes_bytecode
+    if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
+        raise CourseError(f"pytest could not run the checks of lab {lab.id}: {sink.first()}")
+    if code == pytest.ExitCode.INTERRUPTED and not sink.errors:
+        raise KeyboardInterrupt
     if sink.errors:
-        raise CourseError(f"the checks of lab {lab.id} cannot be loaded: {sink.errors[0]}")
+        raise CourseError(f"the checks of lab {lab.id} cannot be loaded: {sink.first()}")
     if not session.checks:
         raise CourseError(f"lab {lab.id} has no function under @check")
     return session
@@ -132,6 +135,10 @@ class _CollectErrors:
 
     def __init__(self) -> None:
         self.errors: list[str] = []
+
+    def first(self) -> str:
+        """The first of them."""
+        return self.errors[0] if self.errors else "it does not say why"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -49,7 +49,7 @@ def _refuse(
     if uses_recording and case.broken():
         return _result(info, "error", expected="a complete recording", observed=case.broken())
     if uses_recording and case.source(info.needs) is None:
-        prove = _PROVE[info.needs].format(lab=lab)
+        prove = _PROVE[info.needs].format(lab=lab.split("-", 1)[0])
         return _result(
             info,
             "not_provable",
@@ -74,7 +74,7 @@ def _examine(info: CheckInfo, function: Callable[..., Any], case: Case) -> Check
         try:
             function(**_arguments(info, case))
         except CheckFailed as failure:
-            return _failed(info, case, failure, _label(facts, simulated))
+            return _failed(info, case, failure, facts.all(simulated))
         except EvidenceIncomplete as gap:
             return _result(info, "error", expected="a recording without gaps", observed=str(gap))
         except GraderError as error:
@@ -84,7 +84,7 @@ def _examine(info: CheckInfo, function: Callable[..., Any], case: Case) -> Check
             frame = traceback.extract_tb(error.__traceback__)[-1]
             observed = f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
             return _result(info, "error", expected="a check that runs", observed=observed)
-    return _result(info, "passed", evidence=_label(facts, simulated), earned=info.points)
+    return _result(info, "passed", evidence=facts.all(simulated), earned=info.points)
 
 
 def _failed(
@@ -120,10 +120,6 @@ def _arguments(info: CheckInfo, case: Case) -> dict[str, Any]:
         "recording": lambda: case.view,
     }
     return {name: every[name]() for name in info.uses}
-
-
-def _label(facts: list[Evidence], simulated: bool) -> list[Evidence]:
-    return [fact.model_copy(update={"simulated": simulated}) for fact in facts]
 
 
 def _supply(case: Case) -> str:

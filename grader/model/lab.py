@@ -39,14 +39,18 @@ class LabFile(BaseModel):
     title: str = Field(min_length=8)
     section: str = Field(pattern=r"^\d\d$")
     minutes: int = Field(ge=5, le=120)
-    summary: str = Field(min_length=20, description="One sentence: what the learner will have proven.")
+    summary: str = Field(
+        min_length=20, description="One sentence: what the learner will have proven."
+    )
     isolation: Literal["namespace", "cluster"] = "namespace"
     namespaces: tuple[str, ...] = Field(min_length=1)
     kinds: tuple[str, ...] = DEFAULT_KINDS
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     scenario: tuple[Step, ...] = Field(min_length=1)
-    live: bool = Field(default=False, description="Whether `check --live` makes sense for this lab.")
+    live: bool = Field(
+        default=False, description="Whether `check --live` makes sense for this lab."
+    )
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> LabFile:

@@ -129,9 +129,7 @@ class Recording:
     def header(self) -> dict[str, Any]:
         """The first line of the file: everything but the lists."""
         lists = {"changes", "marks", "answers", "logs", "gaps", "sources", "capabilities"}
-        plain = {
-            name: getattr(self, name) for name in self.__slots__ if name not in lists
-        }
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in lists}
         return {
             "format": FORMAT,
             **plain,

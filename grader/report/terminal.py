@@ -27,11 +27,14 @@ def number(value: float) -> str:
 
 def render(result: Result, title: str, evidence: bool = False) -> RenderableType:
     """The whole report: heading, each check in order, problems of the files, the score."""
+    examined = [check for check in result.checks if check.status != "not_provable"]
     parts: list[RenderableType] = [_heading(result, title), Text()]
-    parts += [_check(check, evidence) for check in result.checks]
+    parts += [_check(check, evidence) for check in examined]
+    if len(examined) < len(result.checks):
+        parts += [Text(), _not_provable(result)]
     if result.problems:
         parts += [Text(), Text("In your files", style="bold")]
-        parts += [Text(f"  {problem}") for problem in result.problems]
+        parts += [Padding(Text(problem), (0, 0, 0, 2)) for problem in result.problems]
     parts += [Text(), _score(result)]
     return Group(*parts)
 
@@ -64,18 +67,33 @@ def _heading(result: Result, title: str) -> RenderableType:
 def _check(check: CheckResult, evidence: bool) -> RenderableType:
     symbol, colour, word = _LOOK[check.status]
     points = f"{number(check.earned)}/{number(check.points)}"
-    if check.status == "not_provable":
-        points = f"–/{number(check.points)}"
     line = Table.grid(padding=(0, 1))
     line.add_column(width=1)
     line.add_column(width=7, justify="right")
     line.add_column(ratio=1)
-    title = Text(check.title, style="" if check.status == "passed" else "bold")
+    title = Text()
     if check.status != "passed":
-        title.append(f"  {word}", style=colour)
+        title.append(f"{word.upper()}  ", style=f"bold {colour}")
+    title.append(check.title, style="" if check.status == "passed" else "bold")
     line.add_row(Text(symbol, style=colour), Text(points, style=colour), title)
     details = _details(check, evidence)
     return Group(line, Padding(details, (0, 0, 0, 10))) if details else line
+
+
+def _not_provable(result: Result) -> RenderableType:
+    """What this cluster cannot show, together, with the command that would prove it."""
+    groups: dict[tuple[str, str], list[CheckResult]] = {}
+    for check in result.checks:
+        if check.status == "not_provable":
+            groups.setdefault((check.expected, _how(check)), []).append(check)
+    parts: list[RenderableType] = []
+    for (expected, command), checks in groups.items():
+        points = number(sum(check.points for check in checks))
+        parts.append(Text(f"○ Not provable here: {points} points need {expected}", style="cyan"))
+        for check in checks:
+            parts.append(Padding(Text(f"{number(check.points)}  {check.title}"), (0, 0, 0, 4)))
+        parts.append(Padding(Text(f"Prove them:  {command}", style="bold"), (0, 0, 0, 4)))
+    return Group(*parts)
 
 
 def _details(check: CheckResult, evidence: bool) -> Table | None:
@@ -87,10 +105,8 @@ def _details(check: CheckResult, evidence: bool) -> Table | None:
         rows += [("next", check.hint)] if check.hint else []
     elif check.status == "blocked":
         rows.append(("first", check.expected.removeprefix("first: ")))
-    elif check.status == "not_provable":
-        rows += [("needs", f"{check.expected}; this was {check.observed}"), ("prove it", _how(check))]
     elif evidence:
-        rows += [("seen", _fact(fact)) for fact in check.evidence[-3:]]
+        rows += [("seen", _fact(fact)) for fact in check.evidence[:4]]
     if not rows:
         return None
     grid = Table.grid(padding=(0, 1))
@@ -118,7 +134,7 @@ def _score(result: Result) -> RenderableType:
     if not result.complete:
         grid.add_row(
             Text("Incomplete", style="bold magenta"),
-            "The grader, the cluster or the machine failed, so this is not a verdict. Run it again.",
+            "The grader, the cluster or the machine failed: this is no verdict. Run it again.",
         )
     else:
         style = "bold green" if result.passed else "bold red"

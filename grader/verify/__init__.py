@@ -1,1 +1,1 @@
-"""The course proves its own grader: every check is failed by a named mistake, and by nothing right."""
+"""The course proves its own grader: every check is failed by a mistake, by nothing right."""

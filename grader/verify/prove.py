@@ -141,9 +141,7 @@ def _faults(entry: _Entry, result: Result, checks: dict[str, CheckInfo]) -> list
     return faults
 
 
-def _difference(
-    verb: str, wanted: frozenset[str], observed: set[str], result: Result
-) -> list[str]:
+def _difference(verb: str, wanted: frozenset[str], observed: set[str], result: Result) -> list[str]:
     by_id = {check.id: check for check in result.checks}
     faults = []
     for name in sorted(wanted - observed):

@@ -18,7 +18,7 @@ from grader.judge.language.state import (
     is_terminating,
 )
 from grader.model.recording import Object
-from grader.model.selectors import matches
+from grader.model.selectors import selects_by_map
 
 MAX_CAUSES = 4
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
@@ -100,7 +100,10 @@ def _pods(state: State, events: _Events) -> Iterator[str]:
 
 
 def _containers(pod: str, status: Object) -> Iterator[str]:
-    for entry in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+    for entry in [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]:
         state = entry.get("state") or {}
         waiting = state.get("waiting") or {}
         reason = waiting.get("reason", "")
@@ -137,7 +140,7 @@ def _services(state: State) -> Iterator[str]:
         if not selector or state.endpoints(name):
             continue
         selected = [
-            pod for pod in state.pods() if matches(selector, pod["metadata"].get("labels") or {})
+            pod for pod in state.pods() if selects_by_map(selector, pod["metadata"].get("labels"))
         ]
         if not selected:
             labels = [pod["metadata"].get("labels") or {} for pod in state.pods()]

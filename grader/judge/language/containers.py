@@ -116,7 +116,9 @@ class Probe(Node):
         expected = f"the {self.which} probe to GET {path} on port {port}"
         if not isinstance(action, Mapping):
             kinds = [key for key in ("exec", "tcpSocket", "grpc") if key in self.value]
-            raise CheckFailed(expected, f"a probe by {kinds[0] if kinds else 'nothing'}", self.where)
+            raise CheckFailed(
+                expected, f"a probe by {kinds[0] if kinds else 'nothing'}", self.where
+            )
         number = self.container.port_number(action.get("port"))
         observed = f"GET {action.get('path', '/')} on port {show(action.get('port'))}"
         if str(action.get("scheme", "HTTP")).upper() != "HTTP":

@@ -12,7 +12,7 @@ from grader.judge.failure import CheckFailed
 from grader.model.quantity import Quantity
 from grader.model.result import Evidence
 
-_facts: ContextVar[list[Evidence] | None] = ContextVar("mlk8s_facts", default=None)
+_facts: ContextVar[Facts | None] = ContextVar("mlk8s_facts", default=None)
 MAX_FACTS = 40
 MAX_TEXT = 400
 
@@ -24,17 +24,39 @@ def expect(condition: object, expected: str, observed: str, where: object = "") 
     note(observed, where)
 
 
-def note(text: str, where: object = "") -> None:
-    """Add one observed fact to the evidence of the running check."""
+def note(text: str, where: object = "", weak: bool = False) -> None:
+    """Add one observed fact to the evidence of the running check.
+
+    A `weak` fact (an object is there at all) counts only where nothing better was seen.
+    """
     facts = _facts.get()
-    if facts is not None and len(facts) < MAX_FACTS:
-        facts.append(Evidence(text=shorten(text), where=str(where)))
+    if facts is not None:
+        facts.add(Evidence(text=shorten(text), where=str(where)), weak)
+
+
+class Facts:
+    """What one check saw."""
+
+    def __init__(self) -> None:
+        self._strong: list[Evidence] = []
+        self._weak: list[Evidence] = []
+
+    def add(self, fact: Evidence, weak: bool) -> None:
+        """Keep one more, up to MAX_FACTS of each sort."""
+        kept = self._weak if weak else self._strong
+        if len(kept) < MAX_FACTS and fact not in kept:
+            kept.append(fact)
+
+    def all(self, simulated: bool) -> list[Evidence]:
+        """The evidence, labelled with its source."""
+        chosen = self._strong or self._weak
+        return [fact.model_copy(update={"simulated": simulated}) for fact in chosen]
 
 
 @contextmanager
-def collecting() -> Iterator[list[Evidence]]:
+def collecting() -> Iterator[Facts]:
     """Collect what `note` and `expect` say inside the block."""
-    facts: list[Evidence] = []
+    facts = Facts()
     token = _facts.set(facts)
     try:
         yield facts

@@ -8,7 +8,7 @@ from typing import Any
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
 from grader.model.manifest import FieldPath, Manifest
-from grader.model.paths import parse_path, path_text
+from grader.model.paths import parse_path, format_path
 from grader.model.quantity import Quantity
 
 
@@ -16,7 +16,11 @@ def dig(value: Any, path: FieldPath) -> Any:
     """The value at `path`, or None where any step is missing."""
     for step in path:
         if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else None
+            value = (
+                value[step]
+                if isinstance(value, list) and -len(value) <= step < len(value)
+                else None
+            )
         else:
             value = value.get(step) if isinstance(value, Mapping) else None
         if value is None:
@@ -63,8 +67,13 @@ class Node:
 
     @property
     def name(self) -> str:
-        """`Kind/name` of the object, then the path of this part."""
-        return f"{self.manifest} {path_text(self.path)}" if self.path else str(self.manifest)
+        """`Kind/name`, then the path of this part; containers by their names, not their places."""
+        for place, step in enumerate(self.path[:-1]):
+            if step in ("containers", "initContainers"):
+                container = dig(self.full, (*self.path[: place + 2], "name"))
+                rest = format_path(self.path[place + 2 :])
+                return f"{self.manifest} container {container} {rest}".rstrip()
+        return f"{self.manifest} {format_path(self.path)}" if self.path else str(self.manifest)
 
     def node(self, path: FieldPath) -> Node:
         """The part at `path` below this one."""

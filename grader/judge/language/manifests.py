@@ -56,7 +56,7 @@ class Manifests:
         if found is None:
             place = f" in namespace {namespace}" if namespace else ""
             raise CheckFailed(f"a {kind} called {name}{place}", self._nearest(kind, name))
-        note(f"{kind}/{name} is defined", found.where)
+        note(f"{kind}/{name} is defined", found.where, weak=True)
         return found
 
     def are_valid(self) -> None:

@@ -13,8 +13,8 @@ from grader.judge.language.expectation import note, show
 from grader.judge.language.fields import Field, Node, dig
 from grader.model.defaults import with_defaults
 from grader.model.manifest import FieldPath, Manifest
-from grader.model.paths import path_text
-from grader.model.selectors import matches
+from grader.model.paths import format_path
+from grader.model.selectors import matches, selects_by_map
 
 _POD_SPECS: dict[str, FieldPath] = {
     "Pod": ("spec",),
@@ -109,12 +109,14 @@ class ManifestObject(Node):
         labels = workload.pod_labels()
         where = str(self.manifest.where(path))
         if self.kind == "Service":
-            holds = bool(selector) and matches(selector, labels)
+            holds = selects_by_map(selector, labels)
         else:
             holds = matches(selector, labels) and selector is not None
         if holds and self.namespace != workload.namespace:
             raise CheckFailed(
-                f"{self.manifest} in the namespace of {workload.manifest}", show(self.namespace), where
+                f"{self.manifest} in the namespace of {workload.manifest}",
+                show(self.namespace),
+                where,
             )
         if not holds:
             raise CheckFailed(
@@ -164,7 +166,9 @@ class ServicePort(Field):
                 observed,
                 target.where,
             )
-        note(f"{path_text(self.path)} reaches port {number} by targetPort {observed}", target.where)
+        note(
+            f"{format_path(self.path)} reaches port {number} by targetPort {observed}", target.where
+        )
         return self
 
 

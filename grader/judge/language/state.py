@@ -70,7 +70,9 @@ class State:
             labels = piece["metadata"].get("labels") or {}
             if labels.get("kubernetes.io/service-name") != service:
                 continue
-            ports = tuple(int(port["port"]) for port in piece.get("ports") or [] if port.get("port"))
+            ports = tuple(
+                int(port["port"]) for port in piece.get("ports") or [] if port.get("port")
+            )
             for entry in piece.get("endpoints") or []:
                 if (entry.get("conditions") or {}).get("ready") is False:
                     continue
