@@ -1,10 +1,10 @@
 """Every error that the grader raises on purpose, in one tree.
 
     GraderError
-    ├── UsageError          wrong use of a command: no such lab, no submission there   (exit code 2)
-    ├── SubmissionError     the submission cannot be read at all: bomb, binary, bad YAML (exit code 1)
-    ├── CourseError         a lab, check or recording of the course itself is faulty    (exit code 3)
-    └── MachineError        the machine, disk or cluster failed; never a verdict        (exit code 3)
+    ├── UsageError       exit 2: wrong use of a command; no such lab, no submission there
+    ├── SubmissionError  exit 1: the files cannot be read at all; a bomb, binary, bad YAML
+    ├── CourseError      exit 3: a lab, check or recording of the course itself is faulty
+    └── MachineError     exit 3: the machine, disk or cluster failed; never a verdict
 
 `CheckFailed` is not in the tree: it is a verdict, not an error (`grader.judge.failure`).
 """
@@ -49,4 +49,4 @@ class CourseError(GraderError):
 
 
 class MachineError(GraderError):
-    """Disk, network, API server or process failed. The run can be repeated; nobody loses a point."""
+    """Disk, network, API server or process failed. Nobody loses a point; run it again."""

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from grader.errors import EXIT_MACHINE, EXIT_USAGE, GraderError
 from grader.cli import check, clusters, labs, tour, verify
 from grader.cli.consoles import err
+from grader.errors import EXIT_MACHINE, EXIT_USAGE, GraderError
 
 app = typer.Typer(
     name="mlk8s",

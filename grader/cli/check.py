@@ -147,6 +147,6 @@ def default_submission(lab_id: str) -> Path:
     if not path.is_dir():
         raise UsageError(
             f"there is no {path} here to grade",
-            f"`mlk8s start {lab_id.split('-')[0]}` makes it, or name a folder with --submission.",
+            f"`mlk8s start {lab_id[:2]}` makes it, or name a folder with --submission.",
         )
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Annotated
@@ -27,8 +28,8 @@ def verify(
 ) -> None:
     """Prove that the labs' checks are right: for lab authors and the project's own tests.
 
-    The solution must pass twice, the starter must not; each mistake of the corpus must fail exactly
-    the checks it names, each variant must pass in full, and every check must be failed by a mistake.
+    The solution must pass twice, the starter must not. Each mistake of the corpus must fail just
+    the checks it names, each variant must pass in full, and a mistake must fail every check.
 
     Examples:
 
@@ -58,7 +59,7 @@ def verify(
     raise typer.Exit(EXIT_FAILED if any(proof.faults for proof in proofs) else 0)
 
 
-def _show(proofs: list[object]) -> None:
+def _show(proofs: Sequence[object]) -> None:
     from rich.table import Table
 
     from grader.verify.prove import Proof

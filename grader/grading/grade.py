@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.model import Progress, silent
-from grader.errors import UsageError
+from grader.errors import SubmissionError, UsageError
 from grader.judge.case import Case
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
@@ -47,14 +47,25 @@ def grade(
 ) -> Result:
     """Load, observe unless only files are asked for, judge. Raises GraderError and its kinds."""
     options = options or Options()
-    submission = load(lab, path)
-    case = Case(submission.name, submission)
-    if options.where != "none":
-        case.recording = play(lab, submission, options, progress, on_step)
+    case = read_case(lab, path)
+    if options.where != "none" and not case.unreadable:
+        case.recording = play(lab, case.submission, options, progress, on_step)
         case.path = save_recording(case.recording, options.save)
     from grader.judge.run import judge
 
     return judge(lab, [case])[0]
+
+
+def read_case(lab: Lab, path: Path, name: str | None = None) -> Case:
+    """The case of these files. Files that cannot be read make a case that says so, not an error:
+    it is the learner's fault, and a class needs a verdict on it."""
+    try:
+        submission = load(lab, path, name)
+    except SubmissionError as error:
+        who = name or path.name
+        empty = Submission(name=who, digest="", manifests=())
+        return Case(who, empty, unreadable=error.message)
+    return Case(submission.name, submission)
 
 
 def play(

@@ -15,13 +15,17 @@ from grader.model.result import Needs
 
 @dataclass
 class Case:
-    """What the checks of one submission run on. `path` is where its recording is kept."""
+    """What the checks of one submission run on. `path` is where its recording is kept.
+
+    `unreadable` says why the files cannot be read at all; then no check is examined.
+    """
 
     id: str
     submission: Submission
     recording: Recording | None = None
     path: Path | None = None
     fault: str = field(default="")
+    unreadable: str = field(default="")
 
     @cached_property
     def manifests(self) -> Any:

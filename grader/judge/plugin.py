@@ -118,7 +118,9 @@ class VerdictReport(Exception):
 
 
 def pytest_pycollect_makeitem(
-    collector: pytest.Module | pytest.Class, name: str, obj: object
+    collector: pytest.Module | pytest.Class,
+    name: str,  # noqa: ARG001 - the hook's signature
+    obj: object,
 ) -> Iterable[pytest.Item] | None:
     """Make an item of each decorated function and case; leave everything else to pytest."""
     info = info_of(obj)

@@ -98,7 +98,10 @@ def result_of(lab: Lab, case: Case, session: JudgePlugin) -> Result:
         provable_max=round(sum(c.points for c in checks if c.status != "not_provable"), 4),
         complete=not missing and all(c.status != "error" for c in checks),
         checks=checks,
-        problems=[str(problem) for problem in case.submission.problems],
+        problems=[
+            *filter(None, [case.unreadable]),
+            *(str(problem) for problem in case.submission.problems),
+        ],
         recording=str(case.path) if case.path else None,
         versions=Versions(mlk8s=package_version(), lab=lab_digest(lab)),
     )

@@ -45,6 +45,9 @@ def _refuse(
     info: CheckInfo, case: Case, earlier: Mapping[str, CheckResult], lab: str
 ) -> CheckResult | None:
     """The verdict when the check cannot be examined, else None."""
+    if case.unreadable:
+        expected = "first: files that can be read"
+        return _result(info, "blocked", expected=expected, observed=case.unreadable)
     uses_recording = "recording" in info.uses
     if uses_recording and case.broken():
         return _result(info, "error", expected="a complete recording", observed=case.broken())

@@ -21,14 +21,15 @@ MAX_LENGTH = 64
 
 @total_ordering
 class Quantity:
-    """An exact amount: `Quantity("1Gi") == Quantity("1024Mi")`, `Quantity(1) == Quantity("1000m")`."""
+    """An exact amount, equal by value: `Quantity("1Gi") == Quantity("1024Mi")`."""
 
     __slots__ = ("text", "value")
 
     def __init__(self, text: str | int | float | Quantity) -> None:
         """Parse; raises ValueError with the offending text when it is no quantity."""
-        self.text = text.text if isinstance(text, Quantity) else str(text)
-        self.value = text.value if isinstance(text, Quantity) else _parse(self.text)
+        known = text if isinstance(text, Quantity) else None
+        self.text: str = known.text if known else str(text)
+        self.value: Decimal = known.value if known else _parse(self.text)
 
     def __eq__(self, other: object) -> bool:
         """Equal by value; anything that cannot be read as a quantity is unequal."""
@@ -82,5 +83,5 @@ def _parse(text: str) -> Decimal:
         return number.scaleb(int(match["exponent"]))
     suffix = match["suffix"] or ""
     if suffix in _BINARY:
-        return number * (1024 ** _BINARY[suffix])
+        return number * Decimal(1024 ** _BINARY[suffix])
     return number.scaleb(_DECIMAL[suffix])

@@ -27,6 +27,8 @@ def number(value: float) -> str:
 
 def render(result: Result, title: str, evidence: bool = False) -> RenderableType:
     """The whole report: heading, each check in order, problems of the files, the score."""
+    if result.problems and all(check.status == "blocked" for check in result.checks):
+        return _unreadable(result, title)
     examined = [check for check in result.checks if check.status != "not_provable"]
     parts: list[RenderableType] = [_heading(result, title), Text()]
     parts += [_check(check, evidence) for check in examined]
@@ -62,6 +64,13 @@ def _heading(result: Result, title: str) -> RenderableType:
     grid.add_row("Submission", Text(result.submission))
     grid.add_row("Evidence", Text(cluster_words(result)))
     return grid
+
+
+def _unreadable(result: Result, title: str) -> RenderableType:
+    """Files that cannot be read: what is wrong with them is all there is to say."""
+    problems = [Text(f"✘ {problem}", style="red") for problem in result.problems]
+    words = "Nothing could be examined. Mend this first, then check again."
+    return Group(_heading(result, title), Text(), *problems, Text(), Text(words))
 
 
 def _check(check: CheckResult, evidence: bool) -> RenderableType:

@@ -120,7 +120,8 @@ def _containers(pod: str, status: Object) -> Iterator[str]:
                 f" {entry.get('restartCount', 0)} restarts)"
             )
         elif reason.startswith("CreateContainer"):
-            yield f"Container {name} of Pod {pod} cannot be created: {waiting.get('message', reason)}"
+            why = waiting.get("message", reason)
+            yield f"Container {name} of Pod {pod} cannot be created: {why}"
 
 
 def _probe(pod: str, events: _Events) -> Iterator[str]:
@@ -147,7 +148,8 @@ def _services(state: State) -> Iterator[str]:
             carried = "; Pods carry " + show(_shared(labels)) if labels else ""
             yield f"Service {name} selects {show(selector)}, which no Pod carries{carried}"
         else:
-            yield f"Service {name} has no endpoints because none of its {len(selected)} Pods is Ready"
+            count = len(selected)
+            yield f"Service {name} has no endpoints because none of its {count} Pods is Ready"
 
 
 def _rollouts(state: State) -> Iterator[str]:

@@ -142,7 +142,7 @@ class Mount(Node):
 
     @property
     def volume(self) -> Field:
-        """The volume of the Pod that this mount names; fails where the Pod has none of that name."""
+        """The Pod's volume that this mount names; fails where there is none of that name."""
         wanted = self.value.get("name")
         volumes = Field(self.manifest, self.full, (*self.pod_path, "volumes"))
         for index, volume in enumerate(volumes.value or []):

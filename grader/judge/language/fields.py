@@ -8,7 +8,7 @@ from typing import Any
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
 from grader.model.manifest import FieldPath, Manifest
-from grader.model.paths import parse_path, format_path
+from grader.model.paths import format_path, parse_path
 from grader.model.quantity import Quantity
 
 
@@ -31,9 +31,9 @@ def dig(value: Any, path: FieldPath) -> Any:
 def same(expected: Any, observed: Any) -> bool:
     """Whether two values mean the same: quantities by amount, all else as the API tells apart."""
     if isinstance(expected, Quantity):
-        return expected == observed
+        return bool(expected == observed)
     if isinstance(expected, bool) or isinstance(observed, bool):
-        return expected is observed
+        return bool(expected is observed)
     if isinstance(expected, Mapping) and isinstance(observed, Mapping):
         return expected.keys() == observed.keys() and all(
             same(expected[key], observed[key]) for key in expected
