@@ -75,7 +75,7 @@ def _coerce(other: object) -> Quantity | None:
 
 
 def _parse(text: str) -> Decimal:
-    match = _FORM.match(text) if len(text) <= MAX_LENGTH else None
+    match = _FORM.fullmatch(text) if len(text) <= MAX_LENGTH else None
     if match is None:
         raise ValueError(f"{text[:MAX_LENGTH]!r} is not a quantity")
     number = Decimal(match["number"])

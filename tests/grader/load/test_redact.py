@@ -121,7 +121,10 @@ def test_the_digest_tells_contents_and_paths_apart() -> None:
         return from_sources("x", [SourceFile(path, text)]).digest
 
     one = digest("a.yaml", "a: 1")
-    assert len({one, digest("b.yaml", "a: 1"), digest("a.yaml", "a: 2"), digest("a.yam", "la: 1")}) == 4
+    assert (
+        len({one, digest("b.yaml", "a: 1"), digest("a.yaml", "a: 2"), digest("a.yam", "la: 1")})
+        == 4
+    )
     assert one == digest("a.yaml", "a: 1")
 
 

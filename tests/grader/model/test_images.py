@@ -53,9 +53,23 @@ def test_the_parts() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":v1", "nginx:", "nginx:-x", "Nginx", "a//b", "nginx@sha256:12", "nginx@", "a b", "nginx:a:b",
-     "-a", "nginx:" + "x" * 129, "https://x/y", "nginx\n"],
-)  # fmt: skip
+    [
+        "",
+        ":v1",
+        "nginx:",
+        "nginx:-x",
+        "Nginx",
+        "a//b",
+        "nginx@sha256:12",
+        "nginx@",
+        "a b",
+        "nginx:a:b",
+        "-a",
+        "nginx:" + "x" * 129,
+        "https://x/y",
+        "nginx\n",
+    ],
+)
 def test_what_is_no_reference_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an image reference"):
         ImageRef.parse(text)

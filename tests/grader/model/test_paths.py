@@ -12,8 +12,10 @@ from grader.model.paths import format_path, parse_path
     [
         ("", ()),
         ("spec", ("spec",)),
-        ("spec.template.spec.containers[0].image",
-         ("spec", "template", "spec", "containers", 0, "image")),
+        (
+            "spec.template.spec.containers[0].image",
+            ("spec", "template", "spec", "containers", 0, "image"),
+        ),
         ('metadata.labels["a.b/c"]', ("metadata", "labels", "a.b/c")),
         ('resources.limits["nvidia.com/gpu"]', ("resources", "limits", "nvidia.com/gpu")),
         ('data["default.conf"]', ("data", "default.conf")),
@@ -21,7 +23,7 @@ from grader.model.paths import format_path, parse_path
         ('["a b"].c', ("a b", "c")),
         ("metadata.annotations.a/b", ("metadata", "annotations", "a/b")),
     ],
-)  # fmt: skip
+)
 def test_paths_are_read(text: str, path: tuple[str | int, ...]) -> None:
     assert parse_path(text) == path
     assert parse_path(format_path(path)) == path
@@ -29,9 +31,24 @@ def test_paths_are_read(text: str, path: tuple[str | int, ...]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [".a", "a.", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a b", 'a["b]', "a]b", "a[0]b",
-     "a.[0]", "containers[name=server]", 'a["\\x"]', "['a']"],
-)  # fmt: skip
+    [
+        ".a",
+        "a.",
+        "a..b",
+        "a[",
+        "a[]",
+        "a[x]",
+        "a[-1]",
+        "a b",
+        'a["b]',
+        "a]b",
+        "a[0]b",
+        "a.[0]",
+        "containers[name=server]",
+        'a["\\x"]',
+        "['a']",
+    ],
+)
 def test_what_is_no_path_is_refused_with_its_text(text: str) -> None:
     with pytest.raises(ValueError, match="is not a field path") as caught:
         parse_path(text)

@@ -13,8 +13,8 @@ from grader.model.quantity import Quantity
 
 SUFFIXES = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
 numbers = st.decimals(
-    min_value=-10**6, max_value=10**6, places=3, allow_nan=False, allow_infinity=False
-).map(str) | st.integers(-10**9, 10**9).map(str)
+    min_value=-(10**6), max_value=10**6, places=3, allow_nan=False, allow_infinity=False
+).map(str) | st.integers(-(10**9), 10**9).map(str)
 
 
 @given(numbers, st.sampled_from(SUFFIXES))
@@ -25,9 +25,19 @@ def test_agrees_with_the_client_library(number: str, suffix: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("1", "1000m"), ("1Gi", "1024Mi"), ("0.5", "500m"), ("1k", "1000"), ("1e3", "1k"),
-     ("2E", "2e18"), (".5", "0.5"), ("1.", "1"), ("+1", "1"), ("1000000n", "1m")],
-)  # fmt: skip
+    [
+        ("1", "1000m"),
+        ("1Gi", "1024Mi"),
+        ("0.5", "500m"),
+        ("1k", "1000"),
+        ("1e3", "1k"),
+        ("2E", "2e18"),
+        (".5", "0.5"),
+        ("1.", "1"),
+        ("+1", "1"),
+        ("1000000n", "1m"),
+    ],
+)
 def test_equal_by_value(one: str, other: str) -> None:
     assert Quantity(one) == Quantity(other) == one
 

@@ -1,0 +1,1 @@
+"""The time budgets of the design, measured: `python -m benchmarks`."""

@@ -1,0 +1,107 @@
+"""The two ways to a Submission: from files, and from the sources that a recording holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from grader.errors import SubmissionError
+from grader.load.files import read_files
+from grader.load.limits import MAX_FILE_BYTES, MAX_TOTAL_BYTES, Budget, human
+from grader.load.objects import Draft, drafts
+from grader.load.policy import policy_problems
+from grader.load.redact import Redactor
+from grader.load.text import decode, documents
+from grader.load.validate import schema_problems
+from grader.model.manifest import Problem, SourceFile, Submission
+
+
+def load_submission(
+    path: Path,
+    *,
+    name: str | None = None,
+    kinds: Sequence[str] | None = None,
+    namespaces: Sequence[str] = (),
+) -> Submission:
+    """Read a file, or a folder with all its manifests, as one submission.
+
+    `kinds` are those that the lab allows (None: `DEFAULT_KINDS`); `namespaces` the lab's own
+    (empty: any). What is wrong with an object becomes a Problem. UsageError says that there is
+    nothing to read; SubmissionError, with file and line, that a file cannot be read as manifests
+    at all.
+    """
+    budget = Budget()
+    files = [(file, decode(data, file)) for file, data in read_files(path, budget)]
+    return _build(name or path.resolve().name, files, kinds, namespaces, budget)
+
+
+def from_sources(
+    name: str,
+    sources: Iterable[SourceFile],
+    *,
+    kinds: Sequence[str] | None = None,
+    namespaces: Sequence[str] = (),
+) -> Submission:
+    """The same from text held in a recording, where Secrets are hashed already.
+
+    Objects, places, problems and digest are those of the load that the sources came from.
+    """
+    budget = Budget()
+    files: list[tuple[str, str]] = []
+    for source in sources:
+        size = len(source.text.encode("utf-8", "surrogatepass"))
+        budget.bytes += size
+        if size > MAX_FILE_BYTES or budget.bytes > MAX_TOTAL_BYTES:
+            limit = human(MAX_FILE_BYTES)
+            raise SubmissionError(f"The file is larger than {limit}.", where=source.path)
+        files.append((source.path, source.text))
+    return _build(name, files, kinds, namespaces, budget)
+
+
+def _build(
+    name: str,
+    files: list[tuple[str, str]],
+    kinds: Sequence[str] | None,
+    namespaces: Sequence[str],
+    budget: Budget,
+) -> Submission:
+    found: list[Draft] = []
+    problems: list[Problem] = []
+    redactor = Redactor()
+    sources: list[SourceFile] = []
+    for file, text in files:
+        parsed, duplicates = documents(text, file, budget)
+        objects, shapeless = drafts(parsed, file)
+        found += objects
+        problems += duplicates
+        problems += shapeless
+        sources.append(SourceFile(file, redactor.redact(text)))
+    if not found and not problems:
+        raise SubmissionError(
+            "The submission holds no Kubernetes object: its files are empty.",
+            where=files[0][0] if files else "",
+        )
+    if kinds is None:
+        from grader.model.lab import DEFAULT_KINDS
+
+        kinds = DEFAULT_KINDS
+    manifests = [draft.manifest for draft in found]
+    problems += schema_problems(found, kinds)
+    problems += policy_problems(manifests, kinds, namespaces)
+    order = {file: index for index, (file, _) in enumerate(files)}
+    problems.sort(key=lambda p: (order[p.place.file], p.place.line, p.place.column))
+    return Submission(name, digest(sources), tuple(manifests), tuple(problems), tuple(sources))
+
+
+def digest(sources: Iterable[SourceFile]) -> str:
+    """SHA-256 over paths and contents; the values of Secrets count as equal, whatever they are."""
+    from grader.load.redact import without_hashes
+
+    total = hashlib.sha256()
+    for source in sources:
+        for part in (source.path, without_hashes(source.text)):
+            data = part.encode("utf-8", "surrogatepass")
+            total.update(len(data).to_bytes(8, "big"))
+            total.update(data)
+    return total.hexdigest()
