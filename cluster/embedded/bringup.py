@@ -22,7 +22,7 @@ from cluster.embedded.config import (
 from cluster.embedded.state import Folder
 from cluster.errors import ClusterError
 from cluster.paths import make_dir, write_whole
-from cluster.processes import end
+from cluster.processes import end, find
 
 READY_SECONDS = 90.0
 ATTEMPTS = 3
@@ -141,11 +141,12 @@ def _wait_ready(folder: Folder, process: subprocess.Popen[bytes], log: Path) -> 
 
 def raise_if_dead(folder: Folder) -> None:
     """Raise PortTaken or ClusterError if a component that was started has ended."""
-    living = {process.pid for process in folder.processes()}
     dead = []
     for file in (folder.components / "pids").glob("*.pid"):
         text = file.read_text().strip()
-        if text.isdigit() and int(text) not in living:
+        # Asked for one by one, after the pid was read: a list of processes made before that would
+        # lack a component started in between. Only a pid that nobody has is surely dead here.
+        if text.isdigit() and find(int(text)) is None:
             dead.append(file.stem)
     logs = {name: folder.components / "logs" / f"{name}.log" for name in sorted(dead)}
     # All are looked at first: when etcd cannot bind, the API server ends too, with other words.
