@@ -71,7 +71,7 @@ def check(
     else:
         from grader.report.terminal import show
 
-        show(out(), result, found.file.title, evidence)
+        show(out(), result, found.file.title, "all" if evidence else "none")
     raise typer.Exit(exit_code(result))
 
 
@@ -106,7 +106,7 @@ def judge(
             if as_json:
                 typer.echo(result.model_dump_json())
             else:
-                show(out(), result, found.file.title, evidence)
+                show(out(), result, found.file.title, "all" if evidence else "none")
     raise typer.Exit(worst)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.model import Progress, silent
-from grader.errors import SubmissionError, UsageError
+from grader.errors import MachineError, SubmissionError, UsageError
 from grader.judge.case import Case
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
@@ -134,10 +134,14 @@ def save_recording(recording: Recording, folder: Path | None) -> Path:
     from grader.model.recording_file import write_recording
 
     folder = folder or recordings_folder(recording.lab)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"{folder} cannot be made: {error.strerror}") from error
+    stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() // 1000 % 10**6:06d}"
     who = re.sub(r"[^A-Za-z0-9._-]+", "-", recording.submission).strip("-.") or "submission"
-    kind = "live" if recording.live else "run"
-    path = folder / f"{stamp}-{time.time_ns() % 10**9:09d}-{kind}-{who[:60]}{SUFFIX}"
+    live = "-live" if recording.live else ""
+    path = folder / f"{stamp}{live}-{who[:60]}{SUFFIX}"
     write_recording(recording, path)
     return path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
@@ -20,12 +22,16 @@ _LOOK: dict[Status, tuple[str, str, str]] = {
 _LABEL = 9
 
 
+Shown = Literal["none", "cluster", "all"]
+"""For which passed checks the report shows what was seen."""
+
+
 def number(value: float) -> str:
     """Points without a needless `.0`."""
     return f"{value:g}"
 
 
-def render(result: Result, title: str, evidence: bool = False) -> RenderableType:
+def render(result: Result, title: str, evidence: Shown = "none") -> RenderableType:
     """The whole report: heading, each check in order, problems of the files, the score."""
     if result.problems and all(check.status == "blocked" for check in result.checks):
         return _unreadable(result, title)
@@ -41,7 +47,7 @@ def render(result: Result, title: str, evidence: bool = False) -> RenderableType
     return Group(*parts)
 
 
-def show(console: Console, result: Result, title: str, evidence: bool = False) -> None:
+def show(console: Console, result: Result, title: str, evidence: Shown = "none") -> None:
     """Print the report."""
     console.print(render(result, title, evidence))
 
@@ -73,7 +79,7 @@ def _unreadable(result: Result, title: str) -> RenderableType:
     return Group(_heading(result, title), Text(), *problems, Text(), Text(words))
 
 
-def _check(check: CheckResult, evidence: bool) -> RenderableType:
+def _check(check: CheckResult, evidence: Shown) -> RenderableType:
     symbol, colour, word = _LOOK[check.status]
     points = f"{number(check.earned)}/{number(check.points)}"
     line = Table.grid(padding=(0, 1))
@@ -97,15 +103,18 @@ def _not_provable(result: Result) -> RenderableType:
             groups.setdefault((check.expected, _how(check)), []).append(check)
     parts: list[RenderableType] = []
     for (expected, command), checks in groups.items():
-        points = number(sum(check.points for check in checks))
-        parts.append(Text(f"○ Not provable here: {points} points need {expected}", style="cyan"))
+        points = sum(check.points for check in checks)
+        words = "1 point needs" if points == 1 else f"{number(points)} points need"
+        parts.append(Text(f"○ Not provable here: {words} {expected}", style="cyan"))
         for check in checks:
-            parts.append(Padding(Text(f"{number(check.points)}  {check.title}"), (0, 0, 0, 4)))
-        parts.append(Padding(Text(f"Prove them:  {command}", style="bold"), (0, 0, 0, 4)))
+            row = Table.grid(padding=(0, 2))
+            row.add_row(number(check.points), check.title)
+            parts.append(Padding(row, (0, 0, 0, 4)))
+        parts.append(Padding(Text(f"Prove it with  {command}", style="bold"), (0, 0, 0, 4)))
     return Group(*parts)
 
 
-def _details(check: CheckResult, evidence: bool) -> Table | None:
+def _details(check: CheckResult, evidence: Shown) -> Table | None:
     rows: list[tuple[str, str]] = []
     if check.status in ("failed", "error"):
         rows += [("expected", check.expected), ("observed", check.observed)]
@@ -114,8 +123,9 @@ def _details(check: CheckResult, evidence: bool) -> Table | None:
         rows += [("next", check.hint)] if check.hint else []
     elif check.status == "blocked":
         rows.append(("first", check.expected.removeprefix("first: ")))
-    elif evidence:
-        rows += [("seen", _fact(fact)) for fact in check.evidence[:4]]
+    elif evidence == "all" or (evidence == "cluster" and check.needs != "manifests"):
+        most = 4 if evidence == "all" else 2
+        rows += [("seen", _fact(fact)) for fact in check.evidence[:most]]
     if not rows:
         return None
     grid = Table.grid(padding=(0, 1))
@@ -149,7 +159,8 @@ def _score(result: Result) -> RenderableType:
         style = "bold green" if result.passed else "bold red"
         grid.add_row(Text("Score", style="bold"), Text(proven, style=style))
     if open_points:
-        grid.add_row("", f"{number(open_points)} more cannot be proven on this cluster")
+        verb = "is" if open_points == 1 else "are"
+        grid.add_row("", f"{number(open_points)} more {verb} not provable on this cluster")
     if result.recording:
         grid.add_row("Recording", Text(result.recording, overflow="fold"))
     return grid

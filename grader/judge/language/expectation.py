@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from grader.judge.failure import CheckFailed
-from grader.model.quantity import Quantity
 from grader.model.result import Evidence
 
 _facts: ContextVar[Facts | None] = ContextVar("mlk8s_facts", default=None)
@@ -76,8 +74,12 @@ def show(value: Any) -> str:
     """A value as a learner would write it in YAML, on one line."""
     if value is None:
         return "nothing"
-    if isinstance(value, Quantity):
-        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {show(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(show(entry) for entry in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return value if value and value.strip() == value else repr(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

@@ -43,7 +43,8 @@ class Span:
                 moments.append(Moment(began, version, view(state)))
             elif change.object["kind"] in kinds:
                 moments.append(Moment(change.at, change.version, view(state)))
-        return Timeline(subject, moments, (self.step, began), self._is_blind(kinds))
+        ended = (self._end.at, self._end.version) if self._end else None
+        return Timeline(subject, moments, (self.step, began), self._is_blind(kinds), ended)
 
     def object(self, kind: str, name: str) -> Timeline[Object | None]:
         """One object or None, over time."""

@@ -26,7 +26,8 @@ class Timeline(Generic[Value]):
     """How one value went during a span. It has at least one moment, the span's beginning.
 
     `subject` names the value ("ready endpoints of Service sentiment-inference"), `span` the step
-    and its beginning in seconds. `blind` tells that a watch missed changes within the span.
+    and its beginning in seconds, `end` the second and version at which it ended. `blind` tells
+    that a watch missed changes within the span.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Timeline(Generic[Value]):
         moments: Sequence[Moment[Value]],
         span: tuple[str, float],
         blind: bool = False,
+        end: tuple[float, int] | None = None,
     ) -> None:
         self.subject = subject
         self.moments = list(moments)
         self.span = span
         self.blind = blind
+        self._end = end
 
     @property
     def last(self) -> Value:
@@ -79,15 +82,20 @@ class Timeline(Generic[Value]):
                 self._note(f"{expected}: {describe(moment.value)}", moment)
                 return self
         self._see_everything()
-        self._fail(f"at some time {expected}", self.moments[-1])
+        self._fail(f"at some time {expected}", self._at_end())
         return self
 
     def finally_(self, holds: Callable[[Value], object], expected: str) -> Timeline[Value]:
         """`holds` at the end of the span."""
         if not holds(self.last):
-            self._fail(f"in the end {expected}", self.moments[-1])
-        self._note(f"in the end {describe(self.last)}", self.moments[-1])
+            self._fail(f"in the end {expected}", self._at_end())
+        self._note(f"in the end {describe(self.last)}", self._at_end())
         return self
+
+    def _at_end(self) -> Moment[Value]:
+        """The last value, at the end of the span rather than when it began to hold."""
+        last = self.moments[-1]
+        return Moment(*self._end, last.value) if self._end else last
 
     def _where(self, moment: Moment[Value]) -> str:
         step, began = self.span
