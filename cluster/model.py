@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 KUBERNETES_VERSION = "1.35.4"
-"""The one setting for the Kubernetes version; `cluster/tools/kubernetes/go.mod` must agree (tested)."""
+"""The one setting for the version; `cluster/tools/kubernetes/go.mod` must agree (tested)."""
 
 Source = Literal["real", "simulated"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cluster.binaries import ensure
 from cluster.embedded import bringup, nodes, simulation
 from cluster.embedded.api import Access, Api
 from cluster.embedded.config import Tools
+from cluster.embedded.health import prove_alive
 from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
 from cluster.errors import ClusterDown, ClusterError
 from cluster.model import (
@@ -151,7 +151,7 @@ class EmbeddedProvider:
             bringup.start_kubelet(folder)
             nodes.wait_ready(api, tuple(node.name for node in spec.nodes))
             simulation.wait_observed(api)
-            _wait_for_controllers(api)
+            prove_alive(api)
         bringup.raise_if_dead(folder)
         folder.write(record.model_copy(update={"phase": "ready"}))
         progress(ProgressEvent(action, "done", f"{len(spec.nodes)} nodes Ready"))
@@ -262,12 +262,3 @@ def _as_cluster_error() -> Iterator[None]:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise ClusterError(f"{error.strerror or error}{where}.") from error
-
-
-def _wait_for_controllers(api: Api, seconds: float = 30.0) -> None:
-    """Wait until the controller manager works: Pods are refused before their account exists."""
-    deadline = time.monotonic() + seconds
-    while api.get("/api/v1/namespaces/default/serviceaccounts/default") is None:
-        if time.monotonic() > deadline:
-            raise ClusterError(f"The controller manager did nothing within {seconds:.0f} s.")
-        time.sleep(0.05)

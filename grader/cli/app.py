@@ -9,7 +9,7 @@ import typer
 
 from grader.cli import check, clusters, labs, tour, verify
 from grader.cli.consoles import err
-from grader.errors import EXIT_MACHINE, EXIT_USAGE, GraderError
+from grader.errors import EXIT_INTERRUPTED, EXIT_MACHINE, EXIT_USAGE, GraderError
 
 app = typer.Typer(
     name="mlk8s",
@@ -49,15 +49,15 @@ def run(arguments: list[str] | None = None) -> int:
 
     try:
         code = app(args=arguments, standalone_mode=False)
+        if code == EXIT_INTERRUPTED:
+            return _say("stopped; nothing was lost, run the same command again", "", code)
         return int(code) if isinstance(code, int) else 0
     except GraderError as error:
         return _say(error.message, error.hint, error.exit_code)
     except ClusterError as error:
         return _say(str(error), error.hint, EXIT_MACHINE)
-    except typer.Abort:
-        return _say("stopped", "", 130)
-    except KeyboardInterrupt:
-        return _say("stopped; nothing was lost, run the same command again", "", 130)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("stopped; nothing was lost, run the same command again", "", EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 141

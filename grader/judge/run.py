@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -103,16 +102,8 @@ def result_of(lab: Lab, case: Case, session: JudgePlugin) -> Result:
             *(str(problem) for problem in case.submission.problems),
         ],
         recording=str(case.path) if case.path else None,
-        versions=Versions(mlk8s=package_version(), lab=lab_digest(lab)),
+        versions=Versions(mlk8s=package_version(), lab=lab.digest),
     )
-
-
-def lab_digest(lab: Lab) -> str:
-    """Twelve hex digits over the lab's scenario and checks: what a verdict depends on."""
-    digest = hashlib.sha256()
-    for path in [lab.root / "lab.yaml", *lab.check_files]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def package_version() -> str:

@@ -83,11 +83,27 @@ def _examine(info: CheckInfo, function: Callable[..., Any], case: Case) -> Check
         except GraderError as error:
             return _result(info, "error", expected="a check that runs", observed=error.message)
         except Exception as error:
+            if (typo := _wrong_type(case, error)) is not None:
+                return _failed(info, case, typo, facts.all(simulated))
             # A crash of the grader is the course's fault: reported as such, never as a zero.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             observed = f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
             return _result(info, "error", expected="a check that runs", observed=observed)
     return _result(info, "passed", evidence=facts.all(simulated), earned=info.points)
+
+
+def _wrong_type(case: Case, error: Exception) -> CheckFailed | None:
+    """The learner's fault behind an exception: a field of another type than any check expects.
+
+    `ports: oops` breaks whatever walks the ports. The strict schema has found it already, so the
+    verdict names that finding; without one, the exception is the grader's own.
+    """
+    if not isinstance(error, TypeError | AttributeError | KeyError | ValueError | IndexError):
+        return None
+    for problem in case.submission.problems:
+        if problem.kind in ("wrong-type", "missing-field", "bad-value"):
+            return CheckFailed("manifests that can be read", problem.message, str(problem.place))
+    return None
 
 
 def _failed(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -91,6 +93,15 @@ class Lab(BaseModel):
     def readme(self) -> Path:
         """The task."""
         return self.root / "README.md"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the lab's scenario and checks: what a verdict depends on."""
+        digest = hashlib.sha256()
+        for path in (self.root / "lab.yaml", *self.check_files):
+            content = path.read_bytes() if path.is_file() else b""
+            digest.update(f"{path.name} {len(content)}\n".encode() + content)
+        return digest.hexdigest()
 
     @property
     def check_files(self) -> list[Path]:

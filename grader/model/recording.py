@@ -7,7 +7,7 @@ whatever the order in which separate watches delivered them.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cluster.model import Capabilities
@@ -136,8 +136,3 @@ class Recording:
             "namespaces": list(self.namespaces),
             "capabilities": self.capabilities.model_dump(),
         }
-
-
-def line_of(entry: Change | Mark | Answer | Log | Gap) -> dict[str, Any]:
-    """One entry as the JSON line of the file: its type under "type", then its fields."""
-    return {"type": type(entry).__name__.lower(), **asdict(entry)}

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.errors import GraderError
 from grader.grading.grade import load
 from grader.grading.sessions import Player
 from grader.judge.case import Case
@@ -127,7 +126,7 @@ def _faults(entry: _Entry, result: Result, checks: dict[str, CheckInfo]) -> list
     failed = {check.id for check in result.checks if check.status == "failed"}
     blocked = {check.id for check in result.checks if check.status == "blocked"}
     if entry.kind == "starter":
-        return [*faults, "the starter passes"] if result.passed else faults
+        return faults + _starter_faults(result)
     wanted_failed: frozenset[str] = frozenset()
     wanted_blocked: frozenset[str] = frozenset()
     if entry.case is not None:
@@ -139,6 +138,14 @@ def _faults(entry: _Entry, result: Result, checks: dict[str, CheckInfo]) -> list
     faults += _difference("fail", wanted_failed, failed, result)
     faults += _difference("be blocked", wanted_blocked, blocked, result)
     return faults
+
+
+def _starter_faults(result: Result) -> list[str]:
+    if result.passed:
+        return ["it passes"]
+    if result.score > result.max_score / 3:
+        return [f"it earns {result.score:g} of {result.max_score:g} points, more than a third"]
+    return []
 
 
 def _difference(verb: str, wanted: frozenset[str], observed: set[str], result: Result) -> list[str]:
@@ -154,8 +161,3 @@ def _difference(verb: str, wanted: frozenset[str], observed: set[str], result: R
             f" {[e.where for e in found.evidence[-1:]]}"
         )
     return faults
-
-
-def error_text(error: GraderError) -> str:
-    """An error as one line of a proof."""
-    return error.message

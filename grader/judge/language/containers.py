@@ -62,7 +62,8 @@ class Container(Node):
         declared = [port.get("containerPort") for port in self.value.get("ports") or []]
         where = self.field("ports").where
         if number not in declared:
-            raise CheckFailed(f"{self.name} to declare port {number}", show(declared), where)
+            seen = ", ".join(map(show, declared)) or "no port"
+            raise CheckFailed(f"{self.name} to declare port {number}", seen, where)
         note(f"{self.name} declares port {number}", where)
         return self
 

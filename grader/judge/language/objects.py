@@ -86,7 +86,8 @@ class ManifestObject(Node):
         strategy = self.field("spec.strategy")
         kind = strategy.field("type").value
         if kind != "RollingUpdate":
-            raise CheckFailed("strategy RollingUpdate", show(kind), strategy.field("type").where)
+            expected = f"{self.manifest} to have strategy RollingUpdate"
+            raise CheckFailed(expected, show(kind), strategy.field("type").where)
         replicas = int(self.field("spec.replicas").value)
         for name, wanted, rounding in (
             ("maxSurge", max_surge, math.ceil),
@@ -98,7 +99,7 @@ class ManifestObject(Node):
             if isinstance(field.value, str):
                 observed += f", which is {number} of {replicas}"
             if number != wanted:
-                raise CheckFailed(f"{name} {wanted}", observed, field.where)
+                raise CheckFailed(f"{self.manifest} to have {name} {wanted}", observed, field.where)
             note(f"{name} is {observed}", field.where)
         return self
 

@@ -191,6 +191,9 @@ def _is_object(value: Any) -> bool:
 
 def _brief(found: Object) -> str:
     name = f"{found['kind']}/{found['metadata']['name']}"
+    if found["kind"] in ("Deployment", "ReplicaSet", "StatefulSet"):
+        status, wanted = found.get("status") or {}, (found.get("spec") or {}).get("replicas", 1)
+        return f"{name} ({status.get('readyReplicas', 0)} of {wanted} replicas ready)"
     if found["kind"] != "Pod":
         return name
     phase = (found.get("status") or {}).get("phase", "Pending")

@@ -93,7 +93,7 @@ def test_selector_drift_names_both_sides() -> None:
     )
     made.change("added", service(app="wep"))
     assert chain(made) == [
-        'Service web selects {app: wep}, which no Pod carries; Pods carry {app: web}'
+        "Service web selects {app: wep}, which no Pod carries; Pods carry {app: web}"
     ]
 
 

@@ -11,7 +11,7 @@ from grader.errors import CourseError
 from grader.judge.case import Case
 from grader.judge.check import info_of
 from grader.judge.verdict import judge_check
-from grader.model.manifest import Submission
+from grader.model.manifest import Place, Problem, Submission
 from grader.model.result import CheckResult
 from tests.grader.judge import sample_checks as checks
 from tests.grader.judge.build import Builder, slice_of
@@ -114,3 +114,13 @@ def test_only_the_two_fixtures_may_be_asked_for() -> None:
 
     with pytest.raises(CourseError, match="manifests and recording only"):
         check(points=1, hint=HINT)(test_it)
+
+
+def test_a_field_of_the_wrong_type_is_the_learners_and_says_where() -> None:
+    info = info_of(checks.test_crash)
+    assert info is not None
+    problem = Problem("wrong-type", "spec.ports must be a list", Place("service.yaml", 7))
+    case = Case("someone", Submission("someone", "0" * 64, (), (problem,)))
+    result = judge_check(info, checks.test_crash, case, {}, "99-test")
+    assert (result.status, result.observed) == ("failed", "spec.ports must be a list")
+    assert result.evidence[-1].where == "service.yaml:7"

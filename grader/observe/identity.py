@@ -1,0 +1,118 @@
+"""The identity under which a submission acts, and the RBAC that really limits it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from grader.errors import MachineError
+from grader.observe.client import Api
+from grader.observe.kinds import Kind
+
+Json = dict[str, Any]
+
+RBAC = "rbac.authorization.k8s.io/v1"
+RUN_LABEL = "mlk8s.dev/run"
+
+_VERBS = ["get", "list", "watch", "create", "update", "patch", "delete"]
+"""Written out: `*` would include `impersonate` on accounts and `escalate` on roles."""
+
+_NO_CREATE = ["get", "patch"]
+_CREATED_BY_US = ("Namespace", "Node")
+
+
+def user_of(run: str) -> str:
+    """The user that the API server sees when a submission acts."""
+    return f"mlk8s:submission:{run}"
+
+
+def name_of(run: str) -> str:
+    """Name of the run's Roles and bindings."""
+    return f"mlk8s-submission-{run}"
+
+
+def role_rules(kinds: Iterable[Kind]) -> list[Json]:
+    """What the identity may do in one of its namespaces, that Namespace itself included."""
+    rules = []
+    for kind in kinds:
+        if kind.namespaced:
+            rules.append(_rule(kind, _VERBS))
+        elif kind.name == "Namespace":
+            rules.append(_rule(kind, _NO_CREATE))
+    return rules
+
+
+def cluster_rules(kinds: Iterable[Kind]) -> list[Json]:
+    """What it may do beyond namespaces: only with kinds that the lab allows by name."""
+    return [
+        _rule(kind, _NO_CREATE if kind.name in _CREATED_BY_US else _VERBS)
+        for kind in kinds
+        if not kind.namespaced and kind.name != "Namespace"
+    ]
+
+
+def _rule(kind: Kind, verbs: list[str]) -> Json:
+    return {"apiGroups": [kind.group], "resources": [kind.plural], "verbs": verbs}
+
+
+def grants(run: str, kinds: tuple[Kind, ...], namespaces: tuple[str, ...]) -> list[Json]:
+    """The Roles and bindings to create, as manifests."""
+    subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user_of(run)}
+    objects: list[Json] = []
+    for namespace in namespaces:
+        objects += _pair("Role", run, role_rules(kinds), subject, namespace)
+    if wide := cluster_rules(kinds):
+        objects += _pair("ClusterRole", run, wide, subject, "")
+    return objects
+
+
+def _pair(kind: str, run: str, rules: list[Json], subject: Json, namespace: str) -> list[Json]:
+    metadata: Json = {"name": name_of(run), "labels": {RUN_LABEL: run}}
+    if namespace:
+        metadata["namespace"] = namespace
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name_of(run)}
+    return [
+        {"apiVersion": RBAC, "kind": kind, "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": RBAC,
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": reference,
+            "subjects": [subject],
+        },
+    ]
+
+
+def await_grants(
+    api: Api, run: str, kinds: tuple[Kind, ...], namespaces: tuple[str, ...], seconds: float = 15.0
+) -> None:
+    """Wait until the API server's authorizer knows the bindings, which it caches."""
+    inside = next((kind for kind in kinds if kind.namespaced), None)
+    beyond = next(
+        (kind for kind in kinds if not kind.namespaced and kind.name != "Namespace"), None
+    )
+    asked = [(inside, namespace) for namespace in namespaces if inside] + [(beyond, "")]
+    until = time.monotonic() + seconds
+    for kind, namespace in asked:
+        while kind is not None and not _may_patch(api, run, kind, namespace):
+            if time.monotonic() > until:
+                raise MachineError("The cluster did not take the submission's permissions in.")
+            time.sleep(0.005)
+
+
+def _may_patch(api: Api, run: str, kind: Kind, namespace: str) -> bool:
+    attributes: Json = {"verb": "patch", "group": kind.group, "resource": kind.plural, "name": "x"}
+    if namespace:
+        attributes["namespace"] = namespace
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": user_of(run),
+            "groups": ["system:authenticated"],
+            "resourceAttributes": attributes,
+        },
+    }
+    answer = api.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool((answer.body.get("status") or {}).get("allowed"))

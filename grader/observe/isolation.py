@@ -1,0 +1,249 @@
+"""A place of its own for one run: namespaces, limits, identity; made before and removed after."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.processes import alive, myself
+from grader.errors import MachineError
+from grader.model.lab import Lab
+from grader.observe import identity
+from grader.observe.client import MERGE, Api, ApiAnswer
+from grader.observe.identity import RUN_LABEL
+from grader.observe.kinds import KNOWN, Kind, Kinds
+from grader.observe.names import Names
+
+Json = dict[str, Any]
+Object = dict[str, Any]
+
+OWNER = "mlk8s.dev/owner"
+KEEP = "mlk8s.dev/keep"
+NODES = "mlk8s.dev/nodes-before"
+QUOTA = "mlk8s-limits"
+ENFORCE = "pod-security.kubernetes.io/enforce"
+LEVELS = ("privileged", "baseline", "restricted")
+LOWEST = "baseline"
+
+OURS = "mlk8s.dev/"
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+_HARD = {
+    "pods": "120",
+    "services": "40",
+    "secrets": "60",
+    "configmaps": "60",
+    "persistentvolumeclaims": "20",
+    "count/deployments.apps": "40",
+    "count/replicasets.apps": "200",
+    "count/statefulsets.apps": "20",
+    "count/jobs.batch": "60",
+    "count/cronjobs.batch": "20",
+}
+"""Far above what any lab asks, far below what would hurt the other runs."""
+
+
+@dataclass
+class Isolation:
+    """One run's place on the cluster."""
+
+    run: str
+    names: Names
+    kinds: tuple[Kind, ...]
+    allowed: frozenset[str] = frozenset()
+    """Names of the kinds that the lab allows, also of those that the cluster does not have."""
+    written_labels: frozenset[str] = frozenset()
+    """Labels that the submission's own Namespace manifests write."""
+    nodes_before: dict[str, Json] = field(default_factory=dict)
+    """Nodes that the run has changed, as they were: labels, taints, unschedulable."""
+    created: list[str] = field(default_factory=list)
+    """Paths of the run's namespaces and other objects outside namespaces, in order of creation."""
+
+    @property
+    def user(self) -> str:
+        """The identity of the submission."""
+        return identity.user_of(self.run)
+
+    def allows(self, kind: str) -> bool:
+        """Whether the lab allows this kind."""
+        return kind in self.allowed
+
+    def hides(self, obj: Object) -> bool:
+        """Whether an object is the grader's own, or comes with every namespace."""
+        kind, name = obj.get("kind"), (obj.get("metadata") or {}).get("name")
+        # By name, never by label: a submission could put our label on its own objects.
+        return (
+            (kind == "ResourceQuota" and name == QUOTA)
+            or (kind == "ConfigMap" and name == "kube-root-ca.crt")
+            or (kind in ("Role", "RoleBinding") and name == identity.name_of(self.run))
+        )
+
+    def retouch(self, obj: Object) -> Object:
+        """A Namespace without the marks that the grader put there."""
+        if obj.get("kind") != "Namespace":
+            return obj
+        metadata = dict(obj["metadata"])
+        for part in ("labels", "annotations"):
+            kept = {
+                key: value
+                for key, value in (metadata.get(part) or {}).items()
+                if not key.startswith(OURS) and (key != ENFORCE or key in self.written_labels)
+            }
+            metadata[part] = kept
+            if not kept:
+                del metadata[part]
+        return {**obj, "metadata": metadata}
+
+
+def new_run() -> str:
+    """A short name that no other run has."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+def plan(lab: Lab, kinds: Kinds, written_labels: frozenset[str]) -> Isolation:
+    """The names and kinds of a new run; changes nothing yet."""
+    run = new_run()
+    spaces = lab.file.namespaces
+    shared = lab.file.isolation == "namespace"
+    names = Names.unique(spaces, run) if shared else Names.unchanged(spaces)
+    allowed = tuple(kind for kind in map(kinds.named, lab.file.kinds) if kind is not None)
+    wide = {kind.name for kind in allowed if not kind.namespaced} - {"Namespace"}
+    if not shared:
+        wide = set()
+    return Isolation(
+        run,
+        names,
+        tuple(kind for kind in allowed if kind.name not in wide),
+        frozenset(lab.file.kinds) - wide,
+        written_labels,
+    )
+
+
+def prepare(api: Api, isolation: Isolation, keep: bool = False) -> None:
+    """Create namespaces, limits and permissions; the caller waits for accounts and quotas."""
+    owner = json.dumps(_owner())
+    annotations = {OWNER: owner, **({KEEP: "true"} if keep else {})}
+    labels = {RUN_LABEL: isolation.run, ENFORCE: LOWEST}
+    for namespace in isolation.names.real:
+        manifest = {"metadata": {"name": namespace, "labels": labels, "annotations": annotations}}
+        _create_namespace(api, manifest)
+        isolation.created.append(KNOWN["Namespace"].path(name=namespace))
+        metadata = {"name": QUOTA, "labels": {RUN_LABEL: isolation.run}}
+        quota = {"metadata": metadata, "spec": {"hard": _HARD}}
+        _must(api.call("POST", KNOWN["ResourceQuota"].path(namespace), quota), "its quota")
+    for grant in identity.grants(isolation.run, isolation.kinds, isolation.names.real):
+        kind, metadata = KNOWN[grant["kind"]], grant["metadata"]
+        path = kind.path(metadata.get("namespace", ""))
+        _must(api.call("POST", path, grant), f"the {kind.name} {metadata['name']}")
+    identity.await_grants(api, isolation.run, isolation.kinds, isolation.names.real)
+
+
+def _create_namespace(api: Api, manifest: Json) -> None:
+    """Create it, once an earlier run's namespace of the same name has gone."""
+    name = manifest["metadata"]["name"]
+    until = time.monotonic() + 60
+    while True:
+        answer = api.call("POST", KNOWN["Namespace"].path(), manifest)
+        if answer.code != 409 or time.monotonic() > until:
+            break
+        there = api.get(KNOWN["Namespace"].path(name=name)).body.get("metadata") or {}
+        if RUN_LABEL not in (there.get("labels") or {}) or not there.get("deletionTimestamp"):
+            break
+        time.sleep(0.1)
+    _must(answer, f"a namespace {name}")
+
+
+def _must(answer: ApiAnswer, what: str) -> None:
+    if answer.code == 409:
+        raise MachineError(
+            f"The cluster already has {what}, which is not the grader's to use.",
+            "Remove it, or use another cluster.",
+        )
+    if not answer.ok:
+        raise MachineError(f"The API server refused to create {what}: {answer.message}")
+
+
+def clean_up(api: Api, isolation: Isolation) -> None:
+    """Remove all that the run made. The API server finishes the removal by itself.
+
+    Raises MachineError at the first request that gets no answer: what is left then is reaped later.
+    """
+    _put_back(api, isolation.nodes_before)
+    if identity.cluster_rules(isolation.kinds):
+        _remove_grants(api, isolation.run)
+    # Namespaces last: by them a later run finds what could not be removed now.
+    for path in reversed(isolation.created):
+        api.call("DELETE", path, **_BRIEF)
+
+
+_BRIEF: Any = {"patience": 2.0, "timeout": 5.0}
+
+
+def remember_node(api: Api, isolation: Isolation, node: Object) -> None:
+    """Keep how a node was, here and on the cluster, so that even a killed run can be undone."""
+    name, spec = str(node["metadata"]["name"]), node.get("spec") or {}
+    if name in isolation.nodes_before:
+        return
+    isolation.nodes_before[name] = {
+        "metadata": {"labels": dict(node["metadata"].get("labels") or {})},
+        "spec": {
+            "taints": spec.get("taints") or None,
+            "unschedulable": spec.get("unschedulable") or None,
+        },
+    }
+    change = {"metadata": {"annotations": {NODES: json.dumps(isolation.nodes_before)}}}
+    api.call("PATCH", KNOWN["Namespace"].path(name=isolation.names.real[0]), change, content=MERGE)
+
+
+def _put_back(api: Api, nodes: dict[str, Json]) -> None:
+    """Give nodes their labels, taints and schedulability back."""
+    for name, before in nodes.items():
+        path = KNOWN["Node"].path(name=name)
+        now = api.get(path).body.get("metadata") or {}
+        old: Json = before["metadata"]["labels"]
+        added = [key for key in now.get("labels") or {} if key not in old]
+        change = {"metadata": {"labels": {**old, **dict.fromkeys(added)}}, "spec": before["spec"]}
+        api.call("PATCH", path, change, content=MERGE, **_BRIEF)
+
+
+def _remove_grants(api: Api, run: str) -> None:
+    for kind in (KNOWN["ClusterRoleBinding"], KNOWN["ClusterRole"]):
+        api.call("DELETE", kind.path(name=identity.name_of(run)), **_BRIEF)
+
+
+# Leftovers of runs that were killed
+
+
+def _owner() -> Json:
+    me = myself()
+    return {"host": socket.gethostname(), "pid": me.pid, "started": me.started}
+
+
+def reap(api: Api) -> list[str]:
+    """Remove what runs of this machine left whose process has ended; returns their names."""
+    answer = api.get(KNOWN["Namespace"].path(), labelSelector=RUN_LABEL)
+    gone = []
+    for item in answer.body.get("items") or []:
+        metadata = item["metadata"]
+        notes = metadata.get("annotations") or {}
+        if KEEP in notes or metadata.get("deletionTimestamp") or not _left_behind(notes.get(OWNER)):
+            continue
+        _put_back(api, json.loads(notes.get(NODES) or "{}"))
+        _remove_grants(api, str(metadata["labels"][RUN_LABEL]))
+        api.call("DELETE", KNOWN["Namespace"].path(name=metadata["name"]))
+        gone.append(str(metadata["name"]))
+    return gone
+
+
+def _left_behind(owner: str | None) -> bool:
+    """Whether the process that made it has ended. Another machine's processes are not judged."""
+    try:
+        found = json.loads(owner or "")
+        if found["host"] != socket.gethostname():
+            return False
+        return not alive(int(found["pid"]), str(found["started"]))
+    except (ValueError, KeyError, TypeError):
+        return False

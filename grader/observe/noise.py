@@ -1,0 +1,63 @@
+"""What a recording leaves out: bookkeeping that proves nothing, and secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+Object = dict[str, Any]
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def clean(obj: Object) -> Object:
+    """The object without managedFields and kubectl's copy of it; the original stays as it is."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        return obj
+    kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+    annotations = kept.get("annotations")
+    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        rest = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+        if rest:
+            kept["annotations"] = rest
+        else:
+            del kept["annotations"]
+    return {**obj, "metadata": kept}
+
+
+def without_secrets(obj: Object, key: bytes) -> Object:
+    """A Secret with a keyed hash for each value: equal values stay equal, no more is told."""
+    if obj.get("kind") != "Secret":
+        return obj
+    hidden = dict(obj)
+    for field in ("data", "stringData"):
+        values = obj.get(field)
+        if isinstance(values, dict):
+            hidden[field] = {name: _hash(str(value), key) for name, value in values.items()}
+    return hidden
+
+
+def _hash(value: str, key: bytes) -> str:
+    return "hmac-sha256:" + hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
+
+
+def same_but_for_heartbeats(old: Object | None, new: Object) -> bool:
+    """Whether a Node only said again that it lives, or which images it has."""
+    return old is not None and _lasting(old) == _lasting(new)
+
+
+def _lasting(node: Object) -> Object:
+    metadata = {
+        key: value
+        for key, value in (node.get("metadata") or {}).items()
+        if key not in ("resourceVersion", "managedFields")
+    }
+    status = dict(node.get("status") or {})
+    status.pop("images", None)
+    status["conditions"] = [
+        {key: value for key, value in condition.items() if key != "lastHeartbeatTime"}
+        for condition in status.get("conditions") or []
+    ]
+    return {**node, "metadata": metadata, "status": status}

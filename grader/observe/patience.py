@@ -1,0 +1,174 @@
+"""How long silence may last before it means that nothing more will happen.
+
+A Pod whose readiness probe begins after 20 seconds says nothing until then. So the wait is not one
+number: it follows from the probes, load times and grace periods of the Pods that are not done,
+counted from when each was first seen in its state, times the cluster's time factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cluster.model import ServerModel
+from grader.model.recording import Object
+from grader.observe.recorder import State
+from grader.observe.settle import Waiting, is_over, is_ready, owners, repository
+
+Json = dict[str, Any]
+
+BASE = 1.5
+"""Seconds for controllers, which are never slowed down or sped up."""
+CONTROLLER_LIFE = 5.0
+USUAL_ANSWER, SLOWEST = 0.1, 10.0
+"""Seconds that a round of lists takes on an idle machine, and how many times that may count."""
+PULL_SIMULATED, PULL_REAL = 10.0, 120.0
+CIRCLES = 3
+"""Restarts after which a crash loop has shown all that it will show."""
+CIRCLING_SIMULATED, CIRCLING_REAL = 1.0, 25.0
+LONGEST = 300.0
+NAMESPACE = 60.0
+"""Seconds that a namespace may take to go: its controller rests between two attempts."""
+
+_STUCK = {
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+}
+
+
+class Patience:
+    """Decides for one settling when silence, or running in circles, has lasted long enough."""
+
+    def __init__(self, servers: tuple[ServerModel, ...], factor: float, simulated: bool) -> None:
+        self._servers = {repository(server.image): server for server in servers}
+        self._factor = factor
+        self._simulated = simulated
+        self._first_seen: dict[tuple[str, ...], float] = {}
+        self._circling_since: float | None = None
+        self._slowness = 1.0
+
+    def took(self, seconds: float) -> None:
+        """Take in how long a round of lists took: on a busy machine controllers are slow too."""
+        self._slowness = max(self._slowness, min(SLOWEST, seconds / USUAL_ANSWER))
+
+    def ends_at(
+        self, state: State, waiting: list[Waiting], last_change: float, now: float
+    ) -> float:
+        """The moment from which on nothing more is to be expected."""
+        if circling(state, waiting):
+            self._circling_since = self._circling_since or now
+            return self._circling_since + (CIRCLING_SIMULATED if self._simulated else CIRCLING_REAL)
+        self._circling_since = None
+        base = BASE * self._slowness + self._factor * CONTROLLER_LIFE
+        ends = [last_change + base + _min_ready(state)]
+        for namespace in state.get("Namespace", {}).values():
+            if namespace["metadata"].get("deletionTimestamp"):
+                gone = (str(namespace["metadata"]["uid"]), "goes")
+                ends.append(self._first_seen.setdefault(gone, now) + NAMESPACE)
+        for pod in state.get("Pod", {}).values():
+            for key, life in self._silences(pod):
+                since = self._first_seen.setdefault(key, now)
+                ends.append(since + BASE + min(LONGEST, life * self._factor))
+        return max(ends)
+
+    def _silences(self, pod: Object) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Each thing that the Pod may silently wait for, with its length in life seconds."""
+        uid = str(pod["metadata"].get("uid"))
+        if pod["metadata"].get("deletionTimestamp"):
+            yield (uid, "stops"), float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
+            return
+        if is_over(pod):
+            return
+        status, spec = pod.get("status") or {}, pod.get("spec") or {}
+        if spec.get("nodeName") and status.get("phase") == "Pending":
+            yield (uid, "starts"), PULL_SIMULATED if self._simulated else PULL_REAL
+        specs = {c["name"]: c for c in spec.get("initContainers") or []}
+        specs |= {c["name"]: c for c in spec.get("containers") or []}
+        told = [
+            *(status.get("initContainerStatuses") or []),
+            *(status.get("containerStatuses") or []),
+        ]
+        for entry in told:
+            if "running" in (entry.get("state") or {}):
+                key = (
+                    uid,
+                    entry["name"],
+                    str(entry.get("restartCount")),
+                    str(entry.get("started")),
+                )
+                yield key, self._container(specs.get(entry["name"]) or {}, entry, is_ready(pod))
+
+    def _container(self, spec: Json, status: Json, pod_ready: bool) -> float:
+        server = self._servers.get(repository(str(spec.get("image") or "")))
+        runs_for = (server.runs_for if server else None) or 0.0
+        if pod_ready:
+            return runs_for
+        load = server.load if server else 0.0
+        if spec.get("startupProbe") and not status.get("started"):
+            return _probe(spec["startupProbe"]) + load
+        probes = [_probe(spec[f]) for f in ("readinessProbe", "livenessProbe") if spec.get(f)]
+        if spec.get("livenessProbe") and _answers(server, spec["livenessProbe"]):
+            probes.pop()  # it will never fail
+        return max([*probes, 0.0]) + load + runs_for
+
+
+def _probe(spec: Mapping[str, Any]) -> float:
+    """Life seconds until a probe's verdict is final."""
+    period = float(spec.get("periodSeconds") or 10)
+    times = int(spec.get("failureThreshold") or 3)
+    return float(spec.get("initialDelaySeconds") or 0) + period * times
+
+
+def _answers(server: ServerModel | None, probe: Mapping[str, Any]) -> bool:
+    """Whether a server is known to answer this probe as soon as its process listens."""
+    path = (probe.get("httpGet") or {}).get("path")
+    port = (probe.get("httpGet") or {}).get("port")
+    return server is not None and path in server.live and port == server.port
+
+
+def _min_ready(state: State) -> float:
+    """Longest minReadySeconds, which the controllers count in real seconds."""
+    specs = [
+        obj.get("spec") or {}
+        for kind in ("Deployment", "StatefulSet")
+        for obj in state.get(kind, {}).values()
+    ]
+    return min(60.0, max([float(spec.get("minReadySeconds") or 0) for spec in specs], default=0.0))
+
+
+def circling(state: State, waiting: list[Waiting]) -> bool:
+    """Whether all that is not done hangs on Pods that fail in the same way again and again."""
+    stuck = _stuck(state)
+    if not stuck:
+        return False
+    parents = {
+        str(obj["metadata"].get("uid")): owners(obj)
+        for kind in ("Pod", "ReplicaSet", "Job")
+        for obj in state.get(kind, {}).values()
+    }
+    explained = set(stuck)
+    layer = stuck
+    while layer:
+        layer = {owner for uid in layer for owner in parents.get(uid, [])} - explained
+        explained |= layer
+    services = {str(s["metadata"].get("uid")) for s in state.get("Service", {}).values()}
+    return all(w.about in explained or w.about in services for w in waiting)
+
+
+def _stuck(state: State) -> set[str]:
+    found = set()
+    for pod in state.get("Pod", {}).values():
+        if pod["metadata"].get("deletionTimestamp"):
+            continue
+        status = pod.get("status") or {}
+        for entry in [
+            *(status.get("initContainerStatuses") or []),
+            *(status.get("containerStatuses") or []),
+        ]:
+            reason = ((entry.get("state") or {}).get("waiting") or {}).get("reason")
+            if reason in _STUCK or (entry.get("restartCount") or 0) >= CIRCLES:
+                found.add(str(pod["metadata"].get("uid")))
+    return found

@@ -1,0 +1,55 @@
+"""A connection to one cluster that many runs may share, at the same time if they like."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+from cluster.model import ClusterStatus
+from grader.errors import MachineError
+from grader.observe.access import read_access
+from grader.observe.client import Api
+from grader.observe.hub import WatchHub
+from grader.observe.isolation import reap
+from grader.observe.kinds import Kinds
+
+
+class Session:
+    """One cluster's API client and, if shared, one set of watches that serves every run.
+
+    Safe for threads. Without `shared`, each run watches its own namespaces only.
+    """
+
+    def __init__(self, cluster: ClusterStatus, *, shared: bool = True) -> None:
+        if not cluster.running or cluster.kubeconfig is None:
+            raise MachineError(f"The cluster {cluster.name} is not running.", "mlk8s up")
+        self.cluster = cluster
+        self.api = Api(read_access(cluster.kubeconfig))
+        self.kinds = Kinds(self.api)
+        self.hub = WatchHub(self.api) if shared else None
+        self._lock = threading.Lock()
+        self._reaped = False
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def reap_once(self) -> None:
+        """Remove leftovers of killed runs, the first time that it is called."""
+        with self._lock:
+            if not self._reaped:
+                reap(self.api)
+                self._reaped = True
+
+    def close(self) -> None:
+        """End the watches and close connections."""
+        if self.hub is not None:
+            self.hub.close()
+        self.api.close()

@@ -1,0 +1,25 @@
+"""The step `delete-pod`: Pods of a workload are taken away, oldest first."""
+
+from __future__ import annotations
+
+from grader.model.scenario import DeletePod
+from grader.observe.client import ApiAnswer
+from grader.observe.kinds import KNOWN
+from grader.observe.stage import Stage
+from grader.observe.steps.workload import kind_and_name
+
+
+def play_delete_pod(stage: Stage, action: DeletePod) -> None:
+    """Delete as many Pods as asked, or record that there are none."""
+    namespace = stage.namespace_of(action.namespace)
+    kind, name = kind_and_name(action.of)
+    stage.sync(("Pod",))
+    pods = stage.owned_pods(kind, name, namespace)
+    if not pods:
+        message = f"{action.of} has no Pods to delete."
+        stage.answer("delete", action.of, ApiAnswer(404, "NoPods", message))
+    for pod in pods[: action.count]:
+        pod_name = str(pod["metadata"]["name"])
+        said = stage.api.call("DELETE", stage.path("Pod", namespace, pod_name))
+        stage.answer("delete", f"Pod/{pod_name}", said)
+        stage.expect(KNOWN["Pod"], namespace, pod_name, said)

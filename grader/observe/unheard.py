@@ -1,0 +1,82 @@
+"""Controllers that have not answered at all: a fault of the cluster, never of the submission.
+
+Silence proves something only where the one who is silent has looked. A Deployment whose controller
+has not seen its latest generation, or a Pod about which the scheduler has said nothing, is waiting
+for a component that is slow or dead; to call that "nothing happens" would be a wrong verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from grader.model.recording import Object
+from grader.observe.recorder import State
+
+_OBSERVED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+
+
+def unheard(state: State, simulated: bool) -> str:
+    """Which component has not yet looked at something, in words; empty if all have."""
+    for kind in _OBSERVED:
+        for found in state.get(kind, {}).values():
+            if not _going(found) and _behind(found):
+                return f"the controller of {_name(found)}"
+    for job in state.get("Job", {}).values():
+        if not _going(job) and _not_begun(job):
+            return f"the controller of {_name(job)}"
+    for pod in state.get("Pod", {}).values():
+        if not _going(pod) and (silent := _silent_about(pod, state, simulated)):
+            return silent
+    return next(_without_slices(state), "")
+
+
+def _behind(found: Object) -> bool:
+    seen = (found.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen < found["metadata"].get("generation", 1))
+
+
+def _not_begun(job: Object) -> bool:
+    spec, status = job.get("spec") or {}, job.get("status") or {}
+    if spec.get("suspend") or spec.get("managedBy", "kubernetes.io/job-controller") != (
+        "kubernetes.io/job-controller"
+    ):
+        return False
+    return not status.get("startTime") and not status.get("conditions")
+
+
+def _silent_about(pod: Object, state: State, simulated: bool) -> str:
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    node = spec.get("nodeName")
+    if not node:
+        ours = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
+        heard = any(c.get("type") == "PodScheduled" for c in status.get("conditions") or [])
+        return "" if heard or not ours or spec.get("schedulingGates") else "the scheduler"
+    known = simulated and any(key[1] == node for key in state.get("Node", {}))
+    told = status.get("containerStatuses") or status.get("initContainerStatuses")
+    return f"the kubelet of {node}" if known and not told and not status.get("reason") else ""
+
+
+def _without_slices(state: State) -> Iterator[str]:
+    served = {
+        (piece["metadata"].get("namespace"), _labels(piece).get("kubernetes.io/service-name"))
+        for piece in state.get("EndpointSlice", {}).values()
+    }
+    for (namespace, name), service in state.get("Service", {}).items():
+        spec = service.get("spec") or {}
+        if spec.get("type") == "ExternalName":
+            continue  # it never has endpoints
+        if spec.get("selector") and (namespace, name) not in served:
+            yield f"the endpoints controller, about Service/{name}"
+
+
+def _labels(found: Object) -> dict[str, Any]:
+    return found["metadata"].get("labels") or {}
+
+
+def _going(found: Object) -> bool:
+    return bool(found["metadata"].get("deletionTimestamp"))
+
+
+def _name(found: Object) -> str:
+    return f"{found.get('kind')}/{found['metadata']['name']}"

@@ -1,0 +1,128 @@
+"""Waiting for the cluster: until it has settled, falls silent, or something is gone.
+
+Every wait ends when a watch delivers a change or a deadline comes; nothing is asked repeatedly.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from grader.errors import MachineError
+from grader.observe.ending import empty_namespace, finish_namespace
+from grader.observe.patience import Patience
+from grader.observe.settle import Waiting, repository, unsettled
+from grader.observe.stage import DERIVED, Stage
+from grader.observe.unheard import unheard
+
+SETTLED, QUIET, TOO_LONG, GONE = "settled", "quiet", "too long", "gone"
+
+SHORT = 0.2
+"""Seconds without a change that a settled cluster must show."""
+SHORTEST_LIMIT = 60.0
+"""Controllers do not run faster where containers are simulated, so a limit is never below this."""
+SHORTEST_END = 20.0
+"""The same for the end of things, most of which the grader brings about itself."""
+DELIVERY = 10.0
+UNHEARD = 30.0
+"""Seconds without a change that a controller may take to look at something for the first time."""
+
+_ACTIVE = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "Job", "Service", "EndpointSlice")
+
+
+@dataclass
+class Outcome:
+    """How a wait ended, and what was still under way then."""
+
+    note: str
+    waiting: list[str] = field(default_factory=list)
+
+
+def limit(stage: Stage, within: float, shortest: float = SHORTEST_LIMIT) -> float:
+    """A limit in seconds of real life as seconds on this cluster."""
+    return max(shortest, within * stage.capabilities.time_factor)
+
+
+def settle(stage: Stage, within: float) -> Outcome:
+    """Wait until the cluster has settled, or nothing changes any more, or the limit is reached."""
+    deadline = time.monotonic() + limit(stage, within)
+    _await_own_changes(stage)
+    recorder = stage.recorder
+    finite = frozenset(
+        repository(s.image) for s in stage.lab.file.servers if s.runs_for is not None
+    )
+    patience = Patience(stage.lab.file.servers, stage.capabilities.time_factor, stage.simulated)
+    synced = -1
+    while True:
+        with recorder.changed:
+            recorder.raise_fault()
+            now, seen = time.monotonic(), recorder.seen
+            waiting = unsettled(recorder.state, finite)
+            note, ends, silent = SETTLED, recorder.last_change + SHORT, ""
+            if waiting:
+                note = QUIET
+                ends = patience.ends_at(recorder.state, waiting, recorder.last_change, now)
+                silent = unheard(recorder.state, stage.simulated)
+                ends = max(ends, recorder.last_change + UNHEARD) if silent else ends
+            if now < ends and now < deadline:
+                recorder.changed.wait_for(
+                    lambda seen=seen: recorder.seen != seen or bool(recorder.fault),  # type: ignore[misc]
+                    min(ends, deadline) - now,
+                )
+                continue
+        if synced != seen:
+            # Asked once more before believing it: a slow watch must not look like silence.
+            stage.sync(_worth_asking(stage, bool(waiting)), DELIVERY)
+            patience.took(time.monotonic() - now)
+            synced = seen
+            continue
+        if silent:
+            raise MachineError(f"Nothing was heard of {silent}: the cluster is too slow or broken.")
+        return _outcome(note if now >= ends else TOO_LONG, waiting)
+
+
+def _worth_asking(stage: Stage, all_of_them: bool) -> list[str]:
+    """Kinds whose latest state decides; those made by controllers even where none is known."""
+    state = stage.recorder.state
+    return [k for k in _ACTIVE if all_of_them or k in DERIVED or state.get(k)]
+
+
+def _outcome(note: str, waiting: list[Waiting]) -> Outcome:
+    return Outcome(note, sorted({str(one) for one in waiting})[:20])
+
+
+def _await_own_changes(stage: Stage) -> None:
+    """Wait until the watches have delivered what this run itself has changed."""
+    recorder = stage.recorder
+    expected, stage.seen_next = stage.seen_next, []
+    for kind, key, version in expected:
+        recorder.wait(lambda k=kind, y=key, v=version: recorder.has_seen(k, y, v), DELIVERY)  # type: ignore[misc]
+
+
+def wait_gone(stage: Stage, within: float) -> Outcome:
+    """Wait until all that was deleted is gone, and with a namespace all that was in it."""
+    until = time.monotonic() + limit(stage, within, SHORTEST_END)
+    namespaces = [key[1] for kind, key in stage.doomed if kind == "Namespace"]
+    if namespaces and stage.simulated:
+        stage.sync(seconds=DELIVERY)
+        for namespace in namespaces:
+            empty_namespace(stage, namespace)
+            stage.doom_namespace(namespace)
+        stage.recorder.wait(lambda: not _left(stage, "Namespace"), until - time.monotonic())
+        for namespace in namespaces:
+            finish_namespace(stage, namespace)
+    done = stage.recorder.wait(lambda: not _left(stage), until - time.monotonic())
+    left = _left(stage)[:20]
+    if done:
+        stage.doomed.clear()
+    return Outcome(GONE if done else TOO_LONG, left)
+
+
+def _left(stage: Stage, but: str = "") -> list[str]:
+    """What of the deleted is still there, leaving one kind out."""
+    state = stage.recorder.state
+    return sorted(
+        f"{kind}/{key[1]}"
+        for kind, key in stage.doomed
+        if kind != but and key in state.get(kind, {})
+    )

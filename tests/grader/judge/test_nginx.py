@@ -1,0 +1,159 @@
+"""What the nginx words say of configurations, right, odd and broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.judge.failure import CheckFailed
+from grader.judge.language import nginx
+from grader.judge.language.fields import Field
+from grader.model.manifest import Manifest, Place
+
+
+def config(text: str) -> nginx.NginxConfig:
+    return nginx.parse(field(text))
+
+
+def field(text: object) -> Field:
+    value = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"default.conf": text}}
+    manifest = Manifest(value, {}, Place("configmap.yaml", 1))
+    return Field(manifest, value, ("data", "default.conf"))
+
+
+def served(body: str) -> nginx.NginxConfig:
+    return config("server { listen 8000; " + body + " }")
+
+
+@pytest.mark.parametrize(
+    ("words", "arrives"),
+    [
+        ("8000", True),
+        ("8000 default_server", True),
+        ("*:8000", True),
+        ("0.0.0.0:8000 reuseport", True),
+        ("[::]:8000 ipv6only=off", True),
+        ("[::]:8000", False),
+        ("127.0.0.1:8000", False),
+        ("localhost:8000", False),
+        ("8000 ssl", False),
+        ("unix:/tmp/8000", False),
+        ("80", False),
+    ],
+)
+def test_listen(words: str, arrives: bool) -> None:
+    parsed = config(f"server {{ listen {words}; }}")
+    if arrives:
+        parsed.server_on(8000)
+    else:
+        with pytest.raises(CheckFailed):
+            parsed.server_on(8000)
+
+
+def test_a_server_without_listen_listens_on_80() -> None:
+    assert config("server { return 204; }").answers("/any", 80).code == 204
+
+
+def test_the_default_server_answers() -> None:
+    parsed = config(
+        "server { listen 8000; return 404; }"
+        " server { listen [::]:8000; listen 8000 default_server; return 200; }"
+    )
+    assert parsed.answers("/", 8000).code == 200
+
+
+@pytest.mark.parametrize(
+    ("locations", "path", "code"),
+    [
+        ("location /a { return 201; } location = /a { return 202; }", "/a", 202),
+        ("location /a { return 201; } location /a/b { return 202; }", "/a/b/c", 202),
+        ("location /a { return 201; } location ~ ^/a$ { return 202; }", "/a", 202),
+        ("location ^~ /a { return 201; } location ~ ^/a$ { return 202; }", "/a", 201),
+        ("location ~* ^/A$ { return 203; }", "/a", 203),
+        ("location =/a { return 204; }", "/a", 204),
+        ("location / { return 404; } location /a { return 200; }", "/b", 404),
+    ],
+)
+def test_location(locations: str, path: str, code: int) -> None:
+    assert served(locations).answers(path, 8000).code == code
+
+
+@pytest.mark.parametrize(
+    ("statement", "body"),
+    [
+        ("""return 200 '{"a":1}';""", '{"a":1}'),
+        (r"""return 200 "{\"a\":1}";""", '{"a":1}'),
+        (r"""return 200 "{\"a\":1}\n";""", '{"a":1}\n'),
+        ("return 200;", ""),
+        ("return 200 ok;", "ok"),
+    ],
+)
+def test_body(statement: str, body: str) -> None:
+    assert served(f"location /p {{ {statement} }}").answers("/p", 8000).body == body
+
+
+def test_content_type_is_inherited() -> None:
+    parsed = config(
+        "default_type text/a; server { listen 8000; default_type text/b;"
+        " location /x { default_type text/c; return 200; } location /y { return 200; } }"
+    )
+    assert parsed.answers("/x", 8000).content_type == "text/c"
+    assert parsed.answers("/y", 8000).content_type == "text/b"
+
+
+def test_a_return_of_the_server_comes_before_all_locations() -> None:
+    parsed = served("return 301 https://elsewhere; location /x { return 200 ok; }")
+    assert (parsed.answers("/x", 8000).code, parsed.answers("/x", 8000).body) == (301, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "''"),
+        ("   ", "' "),
+        (None, "nothing"),
+        ("server {\n  listen 8000;\n", "unexpected end of file"),
+        ("server { listen 8000; } }", "unexpected"),
+        ("} server { listen 8000; } http {", "not allowed here"),
+        ("server {\n  listen 8000\n  location / { return 200; }\n}", "line 2"),
+        ('server { location / { return 200 {"a":1}; } }', "return"),
+        ("server { lisen 8000; }", 'unknown directive "lisen"'),
+        ("server { location / { retrun 200; } }", 'unknown directive "retrun"'),
+        ("location / { return 200; }", "not allowed here"),
+        ("http { server { } }", "not allowed here"),
+        ("server { return 200 'open; }", "unexpected end of file"),
+        ("server { " + "location / { " * 5000, ""),
+    ],
+)
+def test_unreadable(text: str | None, says: str) -> None:
+    with pytest.raises(CheckFailed) as caught:
+        config(text)  # type: ignore[arg-type]
+    assert says in caught.value.observed
+    assert "/tmp" not in caught.value.observed
+
+
+def test_young_directives_and_foreign_blocks_are_known() -> None:
+    config(
+        "map $uri $x { default 0; /a 1; } types { text/a a; }"
+        " server { listen 8000; http2 on; location / { return 200; } }"
+    )
+
+
+def test_an_include_reads_nothing_of_this_machine() -> None:
+    parsed = served("include /etc/passwd; location /x { return 200; }")
+    assert parsed.answers("/x", 8000).code == 200
+
+
+def test_no_location() -> None:
+    with pytest.raises(CheckFailed) as caught:
+        served("location = /ready { return 200; }").answers("/live", 8000)
+    assert caught.value.observed == "= /ready"
+
+
+def test_a_location_without_return() -> None:
+    with pytest.raises(CheckFailed, match="no return in it"):
+        served("location /x { root /srv; }").answers("/x", 8000)
+
+
+def test_a_costly_pattern_is_not_tried() -> None:
+    with pytest.raises(CheckFailed):
+        served("location ~ " + "(a+)+" * 60 + "$ { return 200; }").answers("/x", 8000)

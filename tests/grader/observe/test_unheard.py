@@ -1,0 +1,72 @@
+"""Silence counts only where the one who is silent has looked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from grader.observe.unheard import unheard
+
+
+def state(*objects: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in objects:
+        metadata = one["metadata"]
+        key = (metadata.get("namespace", ""), metadata["name"])
+        found.setdefault(one["kind"], {})[key] = one
+    return found
+
+
+def thing(kind: str, status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": "x", "namespace": "ml", "generation": 2}
+    return {"kind": kind, "metadata": metadata, "spec": spec, "status": status or {}}
+
+
+NODE = {"kind": "Node", "metadata": {"name": "n"}}
+SCHEDULED = {"conditions": [{"type": "PodScheduled", "status": "False"}]}
+
+
+@pytest.mark.parametrize(
+    ("objects", "component"),
+    [
+        ([thing("Deployment", {"observedGeneration": 1})], "controller of Deployment/x"),
+        ([thing("StatefulSet")], "controller of StatefulSet/x"),
+        ([thing("Job")], "controller of Job/x"),
+        ([thing("Pod")], "the scheduler"),
+        ([NODE, thing("Pod", nodeName="n")], "kubelet of n"),
+        ([thing("Service", selector={"app": "x"})], "endpoints controller"),
+    ],
+)
+def test_nobody_has_looked(objects: list[dict[str, Any]], component: str) -> None:
+    assert component in unheard(state(*objects), simulated=True)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [],
+        [thing("Deployment", {"observedGeneration": 2})],
+        [thing("Job", suspend=True)],
+        [thing("Job", managedBy="example.com/other")],
+        [thing("Job", {"startTime": "2026-01-01T00:00:00Z"})],
+        [thing("Pod", SCHEDULED)],
+        [thing("Pod", schedulerName="other")],
+        [thing("Pod", schedulingGates=[{"name": "wait"}])],
+        [thing("Pod", nodeName="a-node-that-is-not-there")],
+        [NODE, thing("Pod", {"containerStatuses": [{}]}, nodeName="n")],
+        [thing("Service")],
+    ],
+)
+def test_all_have_looked(objects: list[dict[str, Any]]) -> None:
+    assert unheard(state(*objects), simulated=True) == ""
+
+
+def test_a_real_kubelet_may_take_its_time() -> None:
+    assert unheard(state(NODE, thing("Pod", nodeName="n")), simulated=False) == ""
+
+
+def test_what_is_going_is_nobodys_business() -> None:
+    going = thing("Deployment")
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert unheard(state(going), simulated=True) == ""
