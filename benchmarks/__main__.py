@@ -1,8 +1,8 @@
 """Prints the budget table for this machine.
 
-    python -m benchmarks                    # everything, a class of 200
-    python -m benchmarks --class-size 1000  # the class of the design's budget
-    python -m benchmarks load check         # some of it
+python -m benchmarks                    # everything, a class of 200
+python -m benchmarks --class-size 1000  # the class of the design's budget
+python -m benchmarks load check         # some of it
 """
 
 from __future__ import annotations

@@ -23,5 +23,9 @@ def run() -> list[tuple[str, str, str]]:
     middle = statistics.median(times[1:])
     spread = f"{min(times[1:]):.2f} to {max(times[1:]):.2f}"
     return [
-        ("`check` from files only, whole process", "0.5 s", f"{middle:.2f} s ({spread}, {RUNS} runs)")
+        (
+            "`check` from files only, whole process",
+            "0.5 s",
+            f"{middle:.2f} s ({spread}, {RUNS} runs)",
+        )
     ]
