@@ -36,6 +36,12 @@ def check(
     live: Annotated[
         bool, typer.Option("--live", help="Look at your own namespace as it is; change nothing.")
     ] = False,
+    really: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The context's name again, where it looks like production."
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the run's namespaces for a look around.")
     ] = False,
@@ -55,6 +61,8 @@ def check(
 
         mlk8s check 02 --submission ~/my-manifests --evidence
 
+        mlk8s check 14 --cluster context:my-cluster --live
+
         mlk8s check 14 --json | jq .score
     """
     from grader.grading.grade import Options
@@ -64,7 +72,7 @@ def check(
     path = submission or default_submission(found.id)
     if live and cluster == "none":
         raise UsageError("--live looks at a cluster, --cluster none uses none", "Leave one out.")
-    options = Options(where=cluster, live=live, keep=keep)
+    options = Options(where=cluster, live=live, keep=keep, really=really)
     result = run(found.id, path, options, quiet=as_json)
     if as_json:
         typer.echo(result.model_dump_json(indent=2))

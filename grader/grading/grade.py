@@ -23,12 +23,14 @@ OnStep = Callable[[str, str], None]
 @dataclass(frozen=True)
 class Options:
     """How to grade. `where` as on the command line; `live` looks at the learner's own namespace;
-    `keep` leaves the run's namespaces for a look around; `save` is the folder for the recording."""
+    `keep` leaves the run's namespaces for a look around; `save` is the folder for the recording;
+    `really` repeats the name of a context that looks like production."""
 
     where: str = "auto"
     live: bool = False
     keep: bool = False
     save: Path | None = None
+    really: str | None = None
 
 
 def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
@@ -79,7 +81,7 @@ def play(
     from grader.grading.where import cluster_for
     from grader.observe import observe, observe_live
 
-    with cluster_for(lab, options.where, progress) as status:
+    with cluster_for(lab, options.where, progress, options.really) as status:
         if options.live:
             if not lab.file.live:
                 raise UsageError(f"lab {lab.number} is not checked live", "Leave --live out.")

@@ -10,22 +10,34 @@ from grader.errors import MachineError, UsageError
 from grader.model.lab import Lab
 
 CLUSTER_NAME = "mlk8s"
+CONTEXT = "context:"
 CHOICES = "auto, embedded, kind, none or context:NAME"
 
 
 @contextmanager
-def cluster_for(lab: Lab, where: str, progress: Progress = silent) -> Iterator[ClusterStatus]:
+def cluster_for(
+    lab: Lab, where: str, progress: Progress = silent, really: str | None = None
+) -> Iterator[ClusterStatus]:
     """The cluster to play `lab` on; brought up when needed.
 
     Labs with `isolation: cluster` get a fresh one that is removed afterwards; the others share the
-    cluster that `mlk8s up` makes. Raises UsageError for an unknown choice, MachineError when no
-    cluster can be had.
+    cluster that `mlk8s up` makes, or use the context that was named. Raises UsageError for an
+    unknown choice, MachineError when no cluster can be had.
     """
     from cluster.errors import ClusterError
 
     _known(where)
     try:
-        if lab.file.isolation == "cluster":
+        if where.startswith(CONTEXT):
+            from cluster.kubeconfig import use_context
+
+            if lab.file.isolation == "cluster":
+                raise UsageError(
+                    f"lab {lab.number} changes nodes, so it is played on a cluster of its own only",
+                    f"mlk8s check {lab.number} --cluster embedded",
+                )
+            yield use_context(where.removeprefix(CONTEXT), really)
+        elif lab.file.isolation == "cluster":
             from cluster.embedded import fresh
 
             spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
@@ -63,10 +75,5 @@ def all_servers() -> tuple[ServerModel, ...]:
 
 
 def _known(where: str) -> None:
-    if where.startswith("context:"):
-        raise UsageError(
-            "clusters of your own are not supported yet",
-            "Choose --cluster embedded, or --cluster none for the files alone.",
-        )
-    if where not in ("auto", "embedded", "kind"):
+    if where not in ("auto", "embedded", "kind") and not where.startswith(CONTEXT):
         raise UsageError(f"there is no cluster {where!r}", f"Choose {CHOICES}.")

@@ -177,3 +177,26 @@ def test_as_plain_pytest(where: str, code: int) -> None:
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert "passed" in done.stdout
+
+
+def test_a_context_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(start([*COMMAND, "up"]))
+    mine = tmp_path / "config"
+    mine.write_bytes(EmbeddedProvider().kubeconfig(CLUSTER_NAME).read_bytes())
+    before = mine.read_bytes()
+    monkeypatch.setenv("KUBECONFIG", str(mine))
+    code, out, err = finish(start([*CHECK, "--json", "--cluster", f"context:{CLUSTER_NAME}"]))
+    assert code == 0, out + err
+    assert json.loads(out)["cluster"]["provider"] == f"context:{CLUSTER_NAME}"
+    assert mine.read_bytes() == before
+    code, _, err = finish(start([*CHECK, "--cluster", "context:nowhere"]))
+    assert code == 3
+    assert "no context 'nowhere'" in err
+
+
+def test_a_lab_that_changes_nodes_is_not_played_on_anybodys_cluster() -> None:
+    submission = str(find_lab("04").solution)
+    command = [*COMMAND, "check", "04", "-s", submission, "--cluster", "context:x"]
+    code, _, err = finish(start(command))
+    assert code == 2
+    assert "cluster of its own" in err
