@@ -18,6 +18,23 @@ Evidence = Annotated[
 ]
 
 
+Submission = Annotated[
+    Path | None,
+    typer.Option("--submission", "-s", help="Folder or file to grade; work/LAB if not said."),
+]
+Where = Annotated[
+    str, typer.Option(help="auto, embedded, kind, none (files only) or context:NAME.")
+]
+Live = Annotated[
+    bool, typer.Option("--live", help="Look at your own namespace as it is; change nothing.")
+]
+Really = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The context's name again, where it looks like production."),
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the run's namespaces for a look around.")]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(check)
@@ -26,25 +43,11 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     lab: LabName,
-    submission: Annotated[
-        Path | None,
-        typer.Option("--submission", "-s", help="Folder or file to grade; work/LAB if not said."),
-    ] = None,
-    cluster: Annotated[
-        str, typer.Option(help="auto, embedded, kind, none (files only) or context:NAME.")
-    ] = "auto",
-    live: Annotated[
-        bool, typer.Option("--live", help="Look at your own namespace as it is; change nothing.")
-    ] = False,
-    really: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="The context's name again, where it looks like production."
-        ),
-    ] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the run's namespaces for a look around.")
-    ] = False,
+    submission: Submission = None,
+    cluster: Where = "auto",
+    live: Live = False,
+    really: Really = None,
+    keep: Keep = False,
     evidence: Evidence = False,
     as_json: Json = False,
 ) -> None:

@@ -101,7 +101,7 @@ def test_nothing_of_a_run_is_left_behind() -> None:
     finish(start([*COMMAND, "up"]))
     before = namespaces()
     assert finish(start(CHECK))[0] == 0
-    assert namespaces() == before
+    assert not namespaces() - before
 
 
 def test_two_checks_side_by_side() -> None:
@@ -138,9 +138,10 @@ def test_ctrl_c_leaves_nothing_behind() -> None:
     assert code == 130
     assert "nothing was lost" in " ".join(err.split())
     deadline = time.monotonic() + 60
-    while namespaces() != before and time.monotonic() < deadline:
+    # Leftovers of an earlier test's killed run may be cleared away meanwhile.
+    while namespaces() - before and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert namespaces() == before
+    assert not namespaces() - before
 
 
 def test_a_full_disk_is_the_machines_fault() -> None:
