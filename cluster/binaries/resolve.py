@@ -119,7 +119,7 @@ def _download_all(tools: list[Tool], progress: Progress) -> list[Tool]:
         except ToolUnavailable as error:
             if isinstance(error, download.Unreachable):
                 unreachable |= hosts
-            progress(ProgressEvent(action, "failed", str(error)))
+            progress(ProgressEvent(action, "failed", f"{error} It will be built."))
             left.append(tool)
             continue
         progress(ProgressEvent(action, "done"))

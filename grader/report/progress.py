@@ -19,6 +19,10 @@ from rich.table import Column
 from cluster.model import ProgressEvent
 
 
+EVERY = 20.0
+"""Seconds between two signs of life where output is no terminal."""
+
+
 class ProgressView:
     """Shows ProgressEvents; use as a context manager and pass the object as the callback.
 
@@ -31,6 +35,7 @@ class ProgressView:
         self._live = console.is_terminal
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
+        self._said = time.monotonic()
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✔[/green]"),
             TextColumn("{task.description}", table_column=Column(min_width=28)),
@@ -63,6 +68,7 @@ class ProgressView:
             self._print(event)
         else:
             self._began.setdefault(event.action, time.monotonic())
+            self._say_now_and_then(event)
 
     def _draw(self, event: ProgressEvent) -> None:
         task = self._tasks.get(event.action)
@@ -79,6 +85,15 @@ class ProgressView:
             self._progress.update(task, total=1, completed=event.fraction, detail=detail)
         else:
             self._progress.update(task, detail=detail)
+
+    def _say_now_and_then(self, event: ProgressEvent) -> None:
+        """Long work must not look dead in a log, nor fill it."""
+        if event.fraction is None or time.monotonic() - self._said < EVERY:
+            return
+        self._said = time.monotonic()
+        words = f"… {event.action}  {event.fraction:.0%}"
+        left = _about(event.remaining)
+        self._console.print(f"{words}, {left}" if left else words, markup=False, highlight=False)
 
     def _print(self, event: ProgressEvent) -> None:
         began = self._began.pop(event.action, None)
