@@ -30,6 +30,7 @@ _ROLLOUT = ("maxSurge", "maxUnavailable")
 def rule_findings(manifest: Manifest) -> Iterator[Finding]:
     """What the rules find in an object whose kind is known."""
     value = manifest.value
+    yield from _empty_items(value, ())
     yield from _metadata(manifest)
     spec = _dict(value.get("spec"))
     if manifest.kind == "Secret":
@@ -47,6 +48,25 @@ def rule_findings(manifest: Manifest) -> Iterator[Finding]:
             yield from _restart_policy(manifest.kind, template, path)
     if manifest.kind in _WORKLOADS:
         yield from _workload(manifest.kind, spec)
+
+
+def _empty_items(value: Any, path: FieldPath) -> Iterator[Finding]:
+    """Items of lists that hold nothing: a dash with no text behind it.
+
+    A field that holds nothing is left out, but an item cannot be: it becomes an object without any
+    of its fields, which hardly any list takes.
+    """
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if isinstance(entry, dict | list):
+                yield from _empty_items(entry, (*path, key))
+    elif isinstance(value, list):
+        for place, entry in enumerate(value):
+            if entry is None:
+                here = (*path, place)
+                yield Finding("wrong-type", f"{format_path(here)} is an empty list item", here)
+            elif isinstance(entry, dict | list):
+                yield from _empty_items(entry, (*path, place))
 
 
 def _metadata(manifest: Manifest) -> Iterator[Finding]:
