@@ -18,7 +18,6 @@ from rich.table import Column
 
 from cluster.model import ProgressEvent
 
-
 EVERY = 20.0
 """Seconds between two signs of life where output is no terminal."""
 
