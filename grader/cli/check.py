@@ -139,9 +139,9 @@ def run(lab_id: str, path: Path, options: object, quiet: bool = False) -> Result
         def on_step(step: str, detail: str) -> None:
             view(ProgressEvent(playing, "running", f"{step} {detail}".strip()))
 
-        view(ProgressEvent(playing, "started"))
         result = grade(lab, path, options, progress=view, on_step=on_step)
         view(ProgressEvent(playing, "done"))
+    err().print()
     return result
 
 
