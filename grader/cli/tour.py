@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.padding import Padding
 from rich.text import Text
 
 from grader.cli.consoles import out
-from grader.errors import CourseError, GraderError, MachineError
+from grader.errors import CourseError, MachineError
 from grader.model.result import Result
 
 LAB = "14-local-inference-mock"
@@ -33,7 +32,8 @@ def tour(
     """See the whole idea in one run: a cluster, a lab graded from evidence, a mistake explained.
 
     Needs neither Docker nor root. The first run fetches or builds a real Kubernetes control plane,
-    which can take about ten minutes on two cores; later runs take seconds.
+    which can take about ten minutes on two cores; later runs take seconds. Stop it whenever you
+    like: what is built already is kept.
 
     Example:
 
@@ -45,13 +45,11 @@ def tour(
     _heading("1  This machine")
     for line in _machine():
         _say(line)
-    cluster = _Bringup(provider)
-    cluster.start()
     _heading("2  The verdict from files alone")
     _say(f"{lab.file.summary}\n")
     _grade_and_show(lab.solution, "none", brief=True)
     _heading("3  A real control plane")
-    cluster.finish()
+    _bring_up(provider)
     _heading("4  The same lab, graded by what happens on the cluster")
     right = _grade_and_show(lab.solution, provider)
     if not right.passed:
@@ -79,53 +77,17 @@ def _machine() -> list[str]:
     ]
 
 
-class _Bringup:
-    """Brings the cluster up in the background while the tour already shows something."""
+def _bring_up(provider: str) -> None:
+    """The shared cluster, with progress. In this thread, so that Ctrl-C ends what it started."""
+    from cluster.errors import ClusterError
+    from grader.grading.where import shared_cluster
+    from grader.report.progress import ProgressView
 
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
-        self._events: list[Any] = []
-        self._view: Any = None
-        self._lock = threading.Lock()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="bring-up", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def finish(self) -> None:
-        """Show the progress from its beginning, and wait. Raises what went wrong."""
-        from grader.report.progress import ProgressView
-
-        with ProgressView(out()) as view:
-            with self._lock:
-                for event in self._events:
-                    view(event)
-                self._view = view
-            while self._thread.is_alive():
-                # A short join, so that Ctrl-C is answered at once.
-                self._thread.join(0.2)
-        if isinstance(self._error, GraderError):
-            raise self._error
-        if self._error is not None:
-            hint = getattr(self._error, "hint", "")
-            raise MachineError(str(self._error), hint) from self._error
-
-    def _work(self) -> None:
-        from grader.grading.where import shared_cluster
-
+    with ProgressView(out()) as view:
         try:
-            shared_cluster(self._provider, (), self._take)
-        except BaseException as error:
-            self._error = error
-
-    def _take(self, event: Any) -> None:
-        with self._lock:
-            if self._view is not None:
-                self._view(event)
-            else:
-                self._events.append(event)
+            shared_cluster(provider, (), view)
+        except ClusterError as error:
+            raise MachineError(str(error), error.hint) from error
 
 
 def _grade_and_show(path: Path, where: str, brief: bool = False) -> Result:
