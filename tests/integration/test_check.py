@@ -201,3 +201,11 @@ def test_a_lab_that_changes_nodes_is_not_played_on_anybodys_cluster() -> None:
     code, _, err = finish(start(command))
     assert code == 2
     assert "cluster of its own" in err
+
+
+def test_the_tour() -> None:
+    code, out, err = finish(start([*COMMAND, "tour"]))
+    assert code == 0, out + err
+    assert out.count("FAILED") == 2
+    for words in ("files only", "Kubernetes 1.35", "which no Pod carries", "check 14"):
+        assert words in " ".join(out.split())
