@@ -5,21 +5,30 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.table import Column
+from rich.text import Text
 
 from cluster.model import ProgressEvent
 
 EVERY = 20.0
 """Seconds between two signs of life where output is no terminal."""
+
+
+class _Sign(SpinnerColumn):
+    """A spinner that becomes a cross where an action failed."""
+
+    def render(self, task: Task) -> RenderableType:
+        return Text("✘", style="yellow") if task.fields.get("failed") else super().render(task)
 
 
 class ProgressView:
@@ -36,11 +45,15 @@ class ProgressView:
         self._began: dict[str, float] = {}
         self._said = time.monotonic()
         self._progress = Progress(
-            SpinnerColumn(finished_text="[green]✔[/green]"),
-            TextColumn("{task.description}", table_column=Column(min_width=28)),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}", style="dim"),
-            TimeElapsedColumn(),
+            _Sign(finished_text="[green]✔[/green]"),
+            TextColumn("{task.description}", table_column=Column(min_width=28, no_wrap=True)),
+            BarColumn(bar_width=16, table_column=Column(min_width=16)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn(
+                "{task.fields[detail]}",
+                style="dim",
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
             console=console,
             transient=False,
         )
@@ -78,7 +91,7 @@ class ProgressView:
         if event.state == "done":
             self._progress.update(task, total=1, completed=1, detail=event.detail)
         elif event.state == "failed":
-            self._progress.update(task, detail=f"failed: {event.detail}")
+            self._progress.update(task, detail=event.detail, failed=True)
             self._progress.stop_task(task)
         elif event.fraction is not None:
             self._progress.update(task, total=1, completed=event.fraction, detail=detail)
