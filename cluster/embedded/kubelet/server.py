@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from cluster.embedded import nodes, simulation
 from cluster.embedded.kubelet.addresses import Addresses
 from cluster.embedded.kubelet.client import MERGE, STRATEGIC, Client, Refused
 from cluster.embedded.kubelet.events import EventWriter, rfc3339
+from cluster.embedded.kubelet.lookups import Lookups
 from cluster.embedded.kubelet.pods import Node, Pod
 from cluster.embedded.kubelet.status import pod_status
 from cluster.model import ServerModel
+from cluster.quantity import number_or
 
 Json = dict[str, Any]
 
@@ -41,6 +44,7 @@ class Kubelet:
         self._still_wanted = still_wanted
         self._events = EventWriter(client)
         self._addresses = Addresses()
+        self.lookups = Lookups(client)
         self._nodes: dict[str, Node] = {}
         self._workers: dict[str, Worker] = {}
         self._seen_digest = ""
@@ -187,7 +191,8 @@ class Kubelet:
             return None
         addresses = {a["type"]: a["address"] for a in found["status"].get("addresses") or []}
         pod_range = found["spec"].get("podCIDR") or nodes.pod_range(0)
-        self._nodes[name] = Node(name, addresses.get("InternalIP", ""), pod_range)
+        memory = number_or((found["status"].get("capacity") or {}).get("memory"), math.inf)
+        self._nodes[name] = Node(name, addresses.get("InternalIP", ""), pod_range, memory)
         return self._nodes[name]
 
     def address_for(self, manifest: Json, node: Node) -> str:
@@ -227,7 +232,9 @@ class Worker:
         self.pod = Pod(manifest, node, address, kubelet.servers, now)
         self._reported: Json | None = None
         if (manifest.get("status") or {}).get("containerStatuses"):
-            self.pod.resume(_starts(manifest["status"], kubelet.time_factor), now)
+            factor = kubelet.time_factor
+            began = _moment(manifest["status"].get("startTime"), factor)
+            self.pod.resume(_starts(manifest["status"], factor), now, began)
         self.task = asyncio.create_task(self._run())
 
     def update(self, manifest: Json) -> None:
@@ -256,6 +263,9 @@ class Worker:
     async def _step(self) -> None:
         """Do what is due, report it, and wait for the next thing."""
         self.changed.clear()
+        if refs := self.pod.wants(self._kubelet.now()):
+            namespace = self.pod.manifest["metadata"]["namespace"]
+            self.pod.give(await self._kubelet.lookups.find(namespace, refs))
         now = self._kubelet.now()
         self._kubelet.say(self.pod, now)
         status = pod_status(self.pod, now, self._kubelet.stamp)
@@ -283,7 +293,15 @@ def _starts(status: Json, time_factor: float) -> dict[str, float]:
     for entry in entries:
         state = entry.get("state") or {}
         began = (state.get("running") or state.get("terminated") or {}).get("startedAt")
-        if began:
-            moment = datetime.fromisoformat(began.replace("Z", "+00:00")).astimezone(UTC)
-            starts[entry["name"]] = moment.timestamp() / time_factor
+        moment = _moment(began, time_factor)
+        if moment is not None:
+            starts[entry["name"]] = moment
     return starts
+
+
+def _moment(text: str | None, time_factor: float) -> float | None:
+    """A time as the API writes it in life time."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    return moment.timestamp() / time_factor
