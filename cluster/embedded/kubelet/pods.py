@@ -32,6 +32,7 @@ class Node:
     memory: float = math.inf
     """Bytes."""
     pulled: set[str] = field(default_factory=set)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Pod:
