@@ -14,6 +14,7 @@ from cluster.embedded.config import Tools
 from cluster.embedded.health import prove_alive
 from cluster.embedded.metrics import load
 from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
+from cluster.embedded.storage import volumes
 from cluster.errors import ClusterDown, ClusterError
 from cluster.model import (
     KUBERNETES_VERSION,
@@ -150,6 +151,7 @@ class EmbeddedProvider:
             nodes.reconcile(api, spec.nodes)
             simulation.store(api, spec.servers, record.time_factor)
             bringup.start_kubelet(folder)
+            volumes.reconcile(api, spec.volumes)
             nodes.wait_ready(api, tuple(node.name for node in spec.nodes))
             simulation.wait_observed(api)
             prove_alive(api)

@@ -23,6 +23,7 @@ from cluster.embedded.kubelet.pods import Node, Pod
 from cluster.embedded.kubelet.status import pod_status
 from cluster.embedded.kubelet.watching import TROUBLE, follow
 from cluster.embedded.metrics.loads import Loads
+from cluster.embedded.storage.provisioner import Provisioner
 from cluster.model import ServerModel
 
 Json = dict[str, Any]
@@ -64,6 +65,7 @@ class Kubelet:
         await self._until_done(self._read_config)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._events.run())
+            group.create_task(Provisioner(self._client).run())
             for path, on_event, on_list in (
                 (CONFIG, self._on_config, self._on_configs_listed),
                 (PODS, self._on_pod, self._on_pods_listed),

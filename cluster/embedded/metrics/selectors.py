@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 _SET = re.compile(r"^\s*(\S+)\s+(in|notin)\s*\(([^)]*)\)\s*$")
-_EQUAL = re.compile(r"^\s*([^\s=!]+)\s*(==|=|!=)\s*(\S*)\s*$")
+_EQUAL = re.compile(r"^\s*([^\s=!]+)\s*(==|=|!=)\s*([\w.-]*)\s*$")
 _EXISTS = re.compile(r"^\s*(!?)\s*([^\s=!(),]+)\s*$")
 
 
