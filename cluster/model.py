@@ -172,6 +172,7 @@ class ClusterSpec(_Spec):
 class Capabilities(_Spec):
     """What evidence a running cluster can supply, and whether it is real or simulated.
 
+    `load` says whether a request rate can be put on a Service (`Provider.load`).
     `time_factor` multiplies every simulated duration (0.05: twenty times faster than life); 1.0
     where containers are real.
     """
@@ -179,6 +180,7 @@ class Capabilities(_Spec):
     control_plane: Source | None = None
     kubelet: Source | None = None
     containers: Source | None = None
+    load: Source | None = None
     time_factor: float = 1.0
 
 

@@ -12,7 +12,7 @@ from cluster.embedded import bringup, nodes, simulation
 from cluster.embedded.api import Access, Api
 from cluster.embedded.config import Tools
 from cluster.embedded.health import prove_alive
-from cluster.embedded.metrics import load
+from cluster.embedded.metrics import load, ready
 from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
 from cluster.embedded.storage import volumes
 from cluster.errors import ClusterDown, ClusterError
@@ -155,6 +155,7 @@ class EmbeddedProvider:
             nodes.wait_ready(api, tuple(node.name for node in spec.nodes))
             simulation.wait_observed(api)
             prove_alive(api)
+            ready.wait_available(api)
         bringup.raise_if_dead(folder)
         folder.write(record.model_copy(update={"phase": "ready"}))
         progress(ProgressEvent(action, "done", f"{len(spec.nodes)} nodes Ready"))
@@ -278,7 +279,10 @@ class EmbeddedProvider:
 
     def _capabilities(self, record: Record) -> Capabilities:
         return Capabilities(
-            control_plane="real", kubelet="simulated", time_factor=record.time_factor
+            control_plane="real",
+            kubelet="simulated",
+            load="simulated",
+            time_factor=record.time_factor,
         )
 
 

@@ -221,17 +221,17 @@ class Container(Starting):
         """How this run ends if nobody ends it before."""
         if self.finish_with is not None:
             return Ending(0.0, self.finish_with, CRASHED if self.finish_with else DONE)
-        need = self.need
+        server, need = self.server, self.need
         run = Run(
             work=self.init and not self.sidecar,
             restarts=self.restarts,
             index=self.around.index,
             failures_before=self.around.failures_before,
-            told=told(self.spec, self.variables),
+            told=told(self.spec, self.variables) if server and server.expects else "",
             need=need,
             room=self.around.room(self.spec) if need else math.inf,
         )
-        return planned(self.server, run)
+        return planned(server, run)
 
     def _natural_end(self) -> float:
         """When its own work is done."""
