@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster.embedded import simulation
 from cluster.embedded.kubelet.client import Client
+from cluster.embedded.kubelet.events import rfc3339_micro
 from cluster.embedded.metrics.answers import EXTERNAL, RESOURCE, VERSION
 from cluster.embedded.ports import LOOPBACK
 
@@ -14,11 +15,12 @@ Json = dict[str, Any]
 
 APPLY = "application/apply-patch+yaml"
 SERVICE = "mlk8s-metrics"
+SINCE = "sim.mlk8s.dev/served-since"
 READER = "mlk8s-metrics-reader"
 
 
-def objects(port: int) -> dict[str, Json]:
-    """Everything that has to be there, by its path."""
+def objects(port: int, since: str) -> dict[str, Json]:
+    """Everything that has to be there, by its path; `since` differs for each process."""
     service = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -29,17 +31,18 @@ def objects(port: int) -> dict[str, Json]:
     for group in (RESOURCE, EXTERNAL):
         name = f"{VERSION}.{group}"
         path = f"/apis/apiregistration.k8s.io/v1/apiservices/{name}"
-        found[path] = _api_service(name, group, port)
+        found[path] = _api_service(name, group, port, since)
     reader = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{READER}"
     found[reader] = _reader()
     return found
 
 
-def _api_service(name: str, group: str, port: int) -> Json:
+def _api_service(name: str, group: str, port: int, since: str) -> Json:
     return {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
-        "metadata": {"name": name},
+        # A change makes the API server look again at once, after we have been away.
+        "metadata": {"name": name, "annotations": {SINCE: since}},
         "spec": {
             "group": group,
             "version": VERSION,
@@ -75,6 +78,6 @@ async def register(client: Client, port: int) -> None:
     query = "?fieldManager=mlk8s&force=true"
     calls = [
         client.call("PATCH", path + query, manifest, APPLY)
-        for path, manifest in objects(port).items()
+        for path, manifest in objects(port, rfc3339_micro()).items()
     ]
     await asyncio.gather(*calls)

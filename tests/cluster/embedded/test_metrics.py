@@ -171,7 +171,7 @@ def test_external_metrics_are_chosen_by_labels() -> None:
 
 
 def test_the_api_services_point_to_the_port() -> None:
-    found = objects(12345)
+    found = objects(12345, "now")
     services = [o for o in found.values() if o["kind"] == "APIService"]
     assert {o["metadata"]["name"] for o in services} == {
         "v1beta1.metrics.k8s.io",

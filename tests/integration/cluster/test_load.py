@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 
 from cluster.embedded import EmbeddedProvider
+from cluster.embedded.state import Folder
 from cluster.errors import ClusterError
-from cluster.model import ClusterStatus, Memory, ServerModel
+from cluster.model import ClusterSpec, ClusterStatus, Memory, NodeSpec, ServerModel
 from cluster.tempo import at_tempo
 
 from .helpers import Json, eventually, kubectl
@@ -19,6 +22,7 @@ from .space import Space, space
 
 pytestmark = pytest.mark.embedded
 
+KUBELET = "cluster.embedded.kubelet"
 COST, IDLE, REQUEST, TARGET = 10.0, 20.0, 500, 65
 SERVERS = (
     ServerModel(
@@ -235,3 +239,30 @@ def test_what_cannot_be(embedded_cluster: ClusterStatus) -> None:
         provider.queue(name, "default", "queue_length", -1)
     with pytest.raises(ClusterError, match="no cluster absent"):
         provider.load("absent", "default", "web", 1)
+
+
+def test_another_simulated_kubelet_goes_on_where_the_last_one_was(embedded_home: None) -> None:
+    provider, spec = EmbeddedProvider(), ClusterSpec(name="relay", nodes=(NodeSpec(name="only"),))
+    with space(provider.create(spec), "relay", SERVERS) as ns:
+        serve(ns, 2)
+        autoscale(ns, 1, 4)
+        put(ns, 60)
+        eventually(lambda: utilization(ns) == 64)
+        kubelet = next(p for p in Folder("relay").processes() if KUBELET in p.argv)
+        os.kill(kubelet.pid, signal.SIGKILL)
+        api_service = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
+
+        def away() -> bool:
+            status = ns.api.call("GET", api_service)["status"]
+            return any(c["status"] == "False" for c in status["conditions"])
+
+        # Any change makes the API server look again; by itself it does so every half minute.
+        nudge = {"metadata": {"annotations": {"test": "look"}}}
+        ns.api.call("PATCH", api_service, nudge, "application/merge-patch+json")
+        eventually(away)
+        before = [p["metadata"]["name"] for p in ns.items("Pod")]
+        provider.create(spec)
+        eventually(lambda: used(ns) == [IDLE + 30 * COST] * 2)
+        assert [p["metadata"]["name"] for p in ns.items("Pod")] == before
+        assert ns.state(before[0])["restartCount"] == 0
+    provider.delete("relay")
