@@ -4,7 +4,8 @@ ClusterError
 ├── CannotProvide     this machine cannot run that provider (no Docker, no Go and no network, ...)
 ├── ToolUnavailable   a binary could neither be found, downloaded nor built
 ├── ClusterDown       the cluster that was asked for is not running or does not answer
-└── ClusterBusy       another process is creating or deleting the same cluster
+├── ClusterBusy       another process is creating or deleting the same cluster
+└── Unsupported       this kind of cluster has no such thing (simulated load on real containers)
 """
 
 from __future__ import annotations
@@ -32,3 +33,7 @@ class ClusterDown(ClusterError):
 
 class ClusterBusy(ClusterError):
     """Another process is creating or deleting the same cluster."""
+
+
+class Unsupported(ClusterError):
+    """This kind of cluster has no such thing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -47,4 +48,25 @@ class Provider(Protocol):
 
     def teach(self, name: str, servers: tuple[ServerModel, ...]) -> None:
         """Make the cluster know these simulated servers; no effect where containers are real."""
+        ...
+
+    def load(self, name: str, namespace: str, service: str, rate: float) -> None:
+        """Put so many requests a second on a Service; 0 takes them away.
+
+        Raises Unsupported where load cannot be simulated: send real requests there.
+        """
+        ...
+
+    def queue(
+        self,
+        name: str,
+        namespace: str,
+        metric: str,
+        value: float,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set an external metric of a namespace, such as a queue's length.
+
+        Raises Unsupported where nothing serves external metrics.
+        """
         ...

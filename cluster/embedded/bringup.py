@@ -43,10 +43,12 @@ def destroy(folder: Folder) -> None:
     folder.remove()
 
 
-def start_fresh(folder: Folder, tools: Tools, version: str) -> None:
+def start_fresh(folder: Folder, tools: Tools, version: str, time_factor: float) -> None:
     """Create the control plane in an empty folder, and again with other ports after a clash."""
     for attempt in range(1, ATTEMPTS + 1):
-        write_whole(folder.config, kwokctl_config(tools, choose_ports(), version), 0o600)
+        pki = folder.components / "pki"
+        config = kwokctl_config(tools, choose_ports(), version, pki, time_factor)
+        write_whole(folder.config, config, 0o600)
         make_dir(folder.workdir, 0o700)
         try:
             # kwokctl insists on adding a context somewhere; this file is nobody's.

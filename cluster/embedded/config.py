@@ -47,8 +47,17 @@ def choose_ports() -> dict[str, int]:
     return dict(zip(_PORT_OPTIONS, free_ports(len(_PORT_OPTIONS)), strict=True))
 
 
-def kwokctl_config(tools: Tools, ports: dict[str, int], version: str) -> str:
-    """The YAML that `kwokctl create cluster --config` reads: options and node stages."""
+def kwokctl_config(
+    tools: Tools,
+    ports: dict[str, int],
+    version: str,
+    pki: Path | None = None,
+    time_factor: float = 1.0,
+) -> str:
+    """The YAML that `kwokctl create cluster --config` reads: options and node stages.
+
+    `pki` is the folder of the certificates that kwokctl will make.
+    """
     options: Json = {
         "runtime": "binary",
         "kubeVersion": f"v{version}",
@@ -72,11 +81,38 @@ def kwokctl_config(tools: Tools, ports: dict[str, int], version: str) -> str:
             # A cluster for exercises may lose its last second in a power cut; writes are faster.
             _extra("etcd", {"unsafe-no-fsync": "true"}),
             # One instance each: there is nobody to elect.
-            _extra("kube-controller-manager", {"leader-elect": "false"}),
+            _extra(
+                "kube-controller-manager", {"leader-elect": "false", **_autoscaling(time_factor)}
+            ),
             _extra("kube-scheduler", {"leader-elect": "false"}),
+            _extra("kube-apiserver", _towards_kubelets(pki)),
         ],
     }
     return yaml.safe_dump_all([configuration, *node_stages()], sort_keys=False)
+
+
+def _autoscaling(time_factor: float) -> dict[str, str]:
+    """An autoscaler that looks every second and trusts what it sees.
+
+    Its default window before scaling down, five minutes, follows the simulation's time; windows
+    that an HPA sets itself are real seconds.
+    """
+    window = max(1, round(300 * time_factor))
+    return {
+        "horizontal-pod-autoscaler-sync-period": "1s",
+        "horizontal-pod-autoscaler-cpu-initialization-period": "0s",
+        "horizontal-pod-autoscaler-initial-readiness-delay": "0s",
+        "horizontal-pod-autoscaler-downscale-stabilization": f"{window}s",
+    }
+
+
+def _towards_kubelets(pki: Path | None) -> dict[str, str]:
+    """How the API server reaches the simulated kubelet of any node for logs."""
+    found = {"kubelet-preferred-address-types": "ExternalDNS,InternalIP"}
+    if pki is not None:
+        found["kubelet-client-certificate"] = str(pki / "admin.crt")
+        found["kubelet-client-key"] = str(pki / "admin.key")
+    return found
 
 
 def _extra(component: str, arguments: dict[str, str]) -> Json:

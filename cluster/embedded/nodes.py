@@ -90,6 +90,8 @@ def node_status(spec: NodeSpec, index: int) -> Json:
         "addresses": [
             {"type": "InternalIP", "address": node_address(index)},
             {"type": "Hostname", "address": spec.name},
+            # Where the API server finds the simulated kubelet of all nodes, for logs.
+            {"type": "ExternalDNS", "address": "127.0.0.1"},
         ],
         "nodeInfo": {
             "architecture": architecture(),

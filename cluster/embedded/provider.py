@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cluster.binaries import ensure
@@ -12,7 +12,9 @@ from cluster.embedded import bringup, nodes, simulation
 from cluster.embedded.api import Access, Api
 from cluster.embedded.config import Tools
 from cluster.embedded.health import prove_alive
+from cluster.embedded.metrics import load, ready
 from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
+from cluster.embedded.storage import volumes
 from cluster.errors import ClusterDown, ClusterError
 from cluster.model import (
     KUBERNETES_VERSION,
@@ -131,7 +133,7 @@ class EmbeddedProvider:
         bringup.destroy(folder)
         folder.write(record)
         try:
-            bringup.start_fresh(folder, tools, record.kubernetes_version)
+            bringup.start_fresh(folder, tools, record.kubernetes_version, record.time_factor)
         except BaseException as error:
             # Also on Ctrl-C. Should even this fail, the next create finds "creating" and cleans up.
             with contextlib.suppress(ClusterError):
@@ -149,9 +151,11 @@ class EmbeddedProvider:
             nodes.reconcile(api, spec.nodes)
             simulation.store(api, spec.servers, record.time_factor)
             bringup.start_kubelet(folder)
+            volumes.reconcile(api, spec.volumes)
             nodes.wait_ready(api, tuple(node.name for node in spec.nodes))
             simulation.wait_observed(api)
             prove_alive(api)
+            ready.wait_available(api)
         bringup.raise_if_dead(folder)
         folder.write(record.model_copy(update={"phase": "ready"}))
         progress(ProgressEvent(action, "done", f"{len(spec.nodes)} nodes Ready"))
@@ -223,10 +227,39 @@ class EmbeddedProvider:
 
         Servers of other images that it already knows stay; those of the same image are replaced.
         """
-        self.kubeconfig(name)
-        with Api(Access.read(Folder(name).internal_kubeconfig)) as api:
+        with self._api(name) as api:
             simulation.teach(api, servers)
             simulation.wait_observed(api)
+
+    def load(self, name: str, namespace: str, service: str, rate: float) -> None:
+        """Put so many requests a second on a Service of the running cluster; 0 takes them away.
+
+        They spread evenly over its ready endpoints. Returns once the metrics APIs know it.
+        """
+        if rate < 0:
+            raise ClusterError(f"A request rate is not negative: {rate:g}.")
+        with self._api(name) as api:
+            load.put_rate(api, namespace, service, rate)
+
+    def queue(
+        self,
+        name: str,
+        namespace: str,
+        metric: str,
+        value: float,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set an external metric of a namespace, such as a queue's length."""
+        try:
+            queue = load.Queue(metric=metric, value=value, labels=dict(labels or {}))
+        except ValueError as error:
+            raise ClusterError(f"This is no queue: {error}") from error
+        with self._api(name) as api:
+            load.put_queue(api, namespace, queue)
+
+    def _api(self, name: str) -> Api:
+        self.kubeconfig(name)
+        return Api(Access.read(Folder(name).internal_kubeconfig))
 
     def reap(self) -> list[str]:
         """Remove throw-away clusters whose owner has ended; returns their names."""
@@ -246,7 +279,10 @@ class EmbeddedProvider:
 
     def _capabilities(self, record: Record) -> Capabilities:
         return Capabilities(
-            control_plane="real", kubelet="simulated", time_factor=record.time_factor
+            control_plane="real",
+            kubelet="simulated",
+            load="simulated",
+            time_factor=record.time_factor,
         )
 
 

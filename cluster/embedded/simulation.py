@@ -87,11 +87,11 @@ def _change(api: Api, servers: tuple[ServerModel, ...], time_factor: float | Non
                 raise
 
 
-def wait_observed(api: Api, seconds: float = 20.0) -> None:
+def wait_observed(api: Api, seconds: float = 20.0, path: str = PATH) -> None:
     """Wait until the simulated kubelet has taken in what is stored; raises ClusterError if not."""
     deadline = time.monotonic() + seconds
     while True:
-        current = api.get(PATH) or {}
+        current = api.get(path) or {}
         seen = (current.get("metadata", {}).get("annotations") or {}).get(OBSERVED)
         if seen == digest(current.get("data") or {}):
             return

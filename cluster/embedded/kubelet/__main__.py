@@ -14,17 +14,23 @@ import fcntl
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from cluster.embedded.api import Access
 from cluster.embedded.kubelet.client import Client
 from cluster.embedded.kubelet.server import Kubelet
+from cluster.embedded.kubelet.web import serving
+from cluster.embedded.metrics.register import register
 
 
 async def _serve(folder: Path) -> None:
     access = Access.read(next(folder.glob("kwok/clusters/*/kubeconfig.yaml")))
     async with Client(access) as client:
-        await Kubelet(client, (folder / "state.json").exists).run()
+        kubelet = Kubelet(client, (folder / "state.json").exists)
+        async with serving(kubelet, access, folder) as port:
+            kubelet.nodes.port = port
+            await kubelet.run(partial(register, client, port))
 
 
 def main() -> int:

@@ -9,66 +9,41 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
-from enum import Enum
 from typing import Any
 
-from cluster.embedded.kubelet import images
+from cluster.embedded.kubelet.endings import CRASHED, DONE, Ending, Run, planned
+from cluster.embedded.kubelet.environment import told
 from cluster.embedded.kubelet.facts import (
     BACKOFF_FIRST,
     BACKOFF_RESET,
-    INIT,
-    PULL,
-    RESOLVE,
-    START,
     STOP,
     Ended,
-    Event,
     Surroundings,
     go_duration,
     grown,
     pre_stop_seconds,
 )
+from cluster.embedded.kubelet.logs import Line, lines
+from cluster.embedded.kubelet.memory import Need
 from cluster.embedded.kubelet.probes import FIELDS, Kind, ProbeRun, ask
-from cluster.model import ServerModel
+from cluster.embedded.kubelet.starting import Phase, Starting
 
 Json = dict[str, Any]
 
 
-class Phase(Enum):
-    """Where a container is in its life."""
-
-    WAITING = "waiting"
-    PULLING = "pulling"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    TERMINATED = "terminated"
-
-
-class Container:
+class Container(Starting):
     """The state machine of one container. Drive it with `advance` whenever `next_at` has come."""
 
     def __init__(self, spec: Json, around: Surroundings, init: bool = False) -> None:
-        self.spec = spec
-        self.around = around
-        self.init = init
-        self.name = str(spec["name"])
-        self.image = str(spec.get("image") or "")
+        super().__init__(spec, around, init)
         self.sidecar = init and spec.get("restartPolicy") == "Always"
-        self.phase = Phase.WAITING
-        self.reason = "PodInitializing" if init else "ContainerCreating"
-        self.message = ""
-        self.next_at = math.inf
         self.started_at = 0.0
         self.restarts = 0
         self.ended: Ended | None = None
         self.last: Ended | None = None
         self.finish_with: int | None = None
-        self.events: list[Event] = []
         self._probes: dict[Kind, ProbeRun] = {}
         self._backoff = 0.0
-        self._pull_backoff = 0.0
-        self._pull_takes = PULL
         self._stop_code = 0
         self._restart_after_stop = False
         self._again = False
@@ -105,30 +80,36 @@ class Container:
         return self.done and self.ended is not None and self.ended.exit_code == 0
 
     @property
+    def need(self) -> Need | None:
+        """Its memory, where its model declares any."""
+        server = self.server
+        return None if server is None else Need.of(server, self.variables)
+
+    def log(self, now: float, previous: bool = False) -> list[Line] | None:
+        """What this run, or the one before, has written; None where there was none."""
+        if self.running and not previous:
+            return lines(self.server, self.started_at, now)
+        ended = self.last if previous or self.ended is None else self.ended
+        if ended is None:
+            return None
+        return lines(self.server, ended.started, ended.finished, ended.words)
+
+    @property
     def container_id(self) -> str:
         """A stable id for the current run."""
         seed = f"{self.around.uid}/{self.name}/{self.restarts}"
         return "simulated://" + hashlib.sha256(seed.encode()).hexdigest()
 
-    @property
-    def server(self) -> ServerModel | None:
-        """The simulated server in its image."""
-        return images.find_server(self.image, self.around.servers)
-
     # What others do
-
-    def begin(self, now: float) -> None:
-        """Let a waiting container begin with its image."""
-        if self.phase is Phase.WAITING and math.isinf(self.next_at):
-            self.next_at = now
 
     def stop(self, now: float, within: float) -> None:
         """End it as on deletion of its Pod, within so many seconds of grace."""
         if self.phase is Phase.RUNNING:
             self._say("Normal", "Killing", f"Stopping container {self.name}")
-            needed = pre_stop_seconds(self.spec) + STOP
+            needs, code = self._on_sigterm()
+            needs += pre_stop_seconds(self.spec)
             # Killed if its grace ends first, as every process is.
-            self._begin_stop(now, min(within, needed), 0 if needed <= within else 137, False)
+            self._begin_stop(now, min(within, needs), code if needs <= within else 137, False)
         elif self.phase is Phase.STOPPING:
             self._restart_after_stop = False
         elif not self.done:
@@ -142,7 +123,9 @@ class Container:
         if self.phase is Phase.RUNNING:
             words = f"Container {self.name} definition changed, will be restarted"
             self._say("Normal", "Killing", words)
-            self._begin_stop(now, STOP, 0, restart=True)
+            needs, code = self._on_sigterm()
+            grace = self.around.grace
+            self._begin_stop(now, min(needs, grace), code if needs <= grace else 137, True)
         elif self.phase is Phase.WAITING and not math.isinf(self.next_at):
             self._pull_backoff = 0.0
             self._wait("ContainerCreating", "", now)
@@ -207,63 +190,6 @@ class Container:
             at, self.next_at = self.next_at, math.inf
             _DUE[self.phase](self, at)
 
-    def _due_waiting(self, at: float) -> None:
-        if self.reason == "ErrImagePull":
-            self._say("Normal", "BackOff", f'Back-off pulling image "{self.image}"')
-            self._say("Warning", "Failed", "Error: ImagePullBackOff")
-            words = f'Back-off pulling image "{self.image}": ErrImagePull: {self.message}'
-            self._wait("ImagePullBackOff", words, at + self._pull_backoff)
-            return
-        policy = self.spec.get("imagePullPolicy") or "IfNotPresent"
-        known = self.server is not None
-        if policy == "Never" and not known:
-            said = f'Container image "{self.image}" is not present with pull policy of Never'
-            if self.reason != "ErrImageNeverPull":
-                self._say("Warning", "ErrImageNeverPull", said)
-                self._say("Warning", "Failed", "Error: ErrImageNeverPull")
-            self._wait("ErrImageNeverPull", said, at + BACKOFF_FIRST)
-            return
-        present = policy == "Never" or (
-            policy == "IfNotPresent" and self.image in self.around.pulled
-        )
-        if known and present:
-            said = f'Container image "{self.image}" already present on machine'
-            self._say("Normal", "Pulled", said)
-            self.phase, self.next_at = Phase.STARTING, at + START
-            return
-        self._say("Normal", "Pulling", f'Pulling image "{self.image}"')
-        quick = self.image in self.around.pulled or not known
-        self._pull_takes = RESOLVE if quick else PULL
-        self.phase, self.next_at = Phase.PULLING, at + self._pull_takes
-
-    def _due_pulling(self, at: float) -> None:
-        if self.server is None:
-            self._pull_failed(at)
-            return
-        took = self._pull_takes
-        self.around.pulled.add(self.image)
-        self._pull_backoff = 0.0
-        said = f'Successfully pulled image "{self.image}" in {took:g}s'
-        self._say("Normal", "Pulled", f"{said} ({took:g}s including waiting)")
-        self.phase, self.next_at = Phase.STARTING, at + START
-
-    def _pull_failed(self, at: float) -> None:
-        full = images.parse(self.image)
-        cause = (
-            f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
-            f'failed to resolve reference "{full}": {full}: not found'
-        )
-        self._say("Warning", "Failed", f'Failed to pull image "{self.image}": {cause}')
-        self._say("Warning", "Failed", "Error: ErrImagePull")
-        self._wait("ErrImagePull", cause, at + 1.0)
-        self.phase = Phase.WAITING
-        self._pull_backoff = grown(self._pull_backoff)
-
-    def _due_starting(self, at: float) -> None:
-        self._say("Normal", "Created", f"Container created: {self.name}")
-        self._say("Normal", "Started", f"Container started: {self.name}")
-        self._run(at)
-
     def _run(self, at: float) -> None:
         self.phase, self.reason, self.message = Phase.RUNNING, "", ""
         self.started_at = at
@@ -291,24 +217,34 @@ class Container:
                 if was is not None:
                     self._probes[kind].passing = was.passing
 
+    def _planned(self) -> Ending | None:
+        """How this run ends if nobody ends it before."""
+        if self.finish_with is not None:
+            return Ending(0.0, self.finish_with, CRASHED if self.finish_with else DONE)
+        server, need = self.server, self.need
+        run = Run(
+            work=self.init and not self.sidecar,
+            restarts=self.restarts,
+            index=self.around.index,
+            failures_before=self.around.failures_before,
+            told=told(self.spec, self.variables) if server and server.expects else "",
+            need=need,
+            room=self.around.room(self.spec) if need else math.inf,
+        )
+        return planned(server, run)
+
     def _natural_end(self) -> float:
         """When its own work is done."""
-        if self.finish_with is not None:
-            return self.started_at
-        server = self.server
-        if server is not None and server.runs_for is not None:
-            return self.started_at + server.runs_for
-        if self.init and not self.sidecar:
-            return self.started_at + INIT
-        return math.inf
+        ending = self._planned()
+        return math.inf if ending is None else self.started_at + ending.after
 
     def _next_while_running(self) -> float:
         return min([self._natural_end(), *(probe.next_at for probe in self._probes.values())])
 
     def _due_running(self, at: float) -> None:
-        if self._natural_end() <= at:
-            code = self.finish_with or 0
-            self._end(code, "Completed" if code == 0 else "Error", at)
+        ending = self._planned()
+        if ending is not None and self.started_at + ending.after <= at:
+            self._end(ending.exit_code, ending.reason, at, ending.words)
             return
         for probe in list(self._probes.values()):
             if probe.next_at <= at and not self._probe(probe, at):
@@ -328,9 +264,23 @@ class Container:
         if probe.kind != "readiness" and probe.exhausted:
             words = f"Container {self.name} failed {probe.kind} probe, will be restarted"
             self._say("Normal", "Killing", words)
-            self._begin_stop(at, STOP, 137, restart=True)
+            needs, _ = self._on_sigterm()
+            self._begin_stop(at, min(needs, self.around.grace), 137, restart=True)
             return False
         return True
+
+    def _on_sigterm(self) -> tuple[float, int]:
+        """Seconds until the process ends after the signal, and its exit code then."""
+        server = self.server
+        if server is None:
+            return STOP, 0
+        manner = server.sigterm
+        if manner is None:
+            finite = self.around.restart_policy != "Always" and not self.sidecar
+            manner = "die" if finite or server.runs_for is not None else "exit"
+        if manner == "ignore":
+            return math.inf, 137
+        return server.stops_in, 0 if manner == "exit" else 143
 
     def _begin_stop(self, now: float, seconds: float, code: int, restart: bool) -> None:
         self.phase = Phase.STOPPING
@@ -339,12 +289,13 @@ class Container:
 
     def _due_stopping(self, at: float) -> None:
         code = self._stop_code
-        self._end(code, "Completed" if code == 0 else "Error", at)
+        heard = ("received SIGTERM, ending",) if code != 137 else ()
+        self._end(code, DONE if code == 0 else CRASHED, at, heard)
         if not self._restart_after_stop:
             self.next_at = math.inf
 
-    def _end(self, code: int, reason: str, at: float) -> None:
-        self.ended = Ended(code, reason, self.started_at, at, self.container_id)
+    def _end(self, code: int, reason: str, at: float, said: tuple[str, ...] = ()) -> None:
+        self.ended = Ended(code, reason, self.started_at, at, self.container_id, words=said)
         self._probes = {}
         self.phase = Phase.TERMINATED
         if at - self.started_at >= BACKOFF_RESET:
@@ -372,12 +323,6 @@ class Container:
         else:
             self.next_at = at
         self._backoff = grown(self._backoff)
-
-    def _wait(self, reason: str, message: str, until: float) -> None:
-        self.reason, self.message, self.next_at = reason, message, until
-
-    def _say(self, type_: str, reason: str, message: str, times: int = 1) -> None:
-        self.events.append(Event(type_, reason, message, self.name, self.init, times))
 
 
 _DUE = {

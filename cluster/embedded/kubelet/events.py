@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -113,3 +114,9 @@ def _fact(event: Event) -> Event:
 def rfc3339(wall: float) -> str:
     """A Unix time in the API's notation, whole seconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall))
+
+
+def rfc3339_micro(wall: float | None = None) -> str:
+    """A Unix time (now where none is given) in the API's notation, with microseconds."""
+    moment = datetime.fromtimestamp(time.time() if wall is None else wall, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

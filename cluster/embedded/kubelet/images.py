@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Reference:
         return f"{self.repository}@{content}"
 
 
+@functools.lru_cache(maxsize=4096)
 def parse(image: str) -> Reference:
     """Read an image reference as container runtimes do: default registry, `library/`, `latest`."""
     rest, _, digest = image.strip().partition("@")
@@ -45,17 +47,25 @@ def parse(image: str) -> Reference:
     return Reference(repository, tag or "latest", digest)
 
 
-def find_server(image: str, servers: Sequence[ServerModel]) -> ServerModel | None:
+def find_server(
+    image: str, servers: Sequence[ServerModel], container: str = ""
+) -> ServerModel | None:
     """The server that runs in this image; None where no such image can be pulled.
 
-    Among models of one repository, one that names the tag comes before one that allows any. A
-    digest cannot be checked against tags, so any model of the repository serves it.
+    Among models of one repository, one that names the container comes before one that names none,
+    and one that names the tag before one that allows any. A digest cannot be checked against tags,
+    so any model of the repository serves it. An image whose models all name other containers can
+    be pulled and does nothing in particular.
     """
     wanted = parse(image)
     same = [server for server in servers if parse(server.image).repository == wanted.repository]
-    if wanted.digest:
-        return same[0] if same else None
+    if not wanted.digest:
+        named = [server for server in same if wanted.tag in server.tags]
+        same = [*named, *(server for server in same if not server.tags)]
     for server in same:
-        if wanted.tag in server.tags:
+        if container in server.containers:
             return server
-    return next((server for server in same if not server.tags), None)
+    for server in same:
+        if not server.containers:
+            return server
+    return ServerModel(image=same[0].image, tags=same[0].tags) if same else None

@@ -13,14 +13,17 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
-
-from cluster.embedded import nodes, simulation
+from cluster.embedded import simulation
 from cluster.embedded.kubelet.addresses import Addresses
 from cluster.embedded.kubelet.client import MERGE, STRATEGIC, Client, Refused
 from cluster.embedded.kubelet.events import EventWriter, rfc3339
+from cluster.embedded.kubelet.lookups import Lookups
+from cluster.embedded.kubelet.machines import Nodes
 from cluster.embedded.kubelet.pods import Node, Pod
 from cluster.embedded.kubelet.status import pod_status
+from cluster.embedded.kubelet.watching import TROUBLE, follow
+from cluster.embedded.metrics.loads import Loads
+from cluster.embedded.storage.provisioner import Provisioner
 from cluster.model import ServerModel
 
 Json = dict[str, Any]
@@ -29,8 +32,6 @@ log = logging.getLogger(__name__)
 
 PODS = "/api/v1/pods?fieldSelector=spec.nodeName!%3D"
 CONFIG = f"{simulation.COLLECTION}?fieldSelector=metadata.name%3D{simulation.NAME}"
-TROUBLE = (OSError, aiohttp.ClientError, asyncio.TimeoutError, ValueError)
-"""What a request may raise when the server is away or ends in the middle of an answer."""
 
 
 class Kubelet:
@@ -41,9 +42,12 @@ class Kubelet:
         self._still_wanted = still_wanted
         self._events = EventWriter(client)
         self._addresses = Addresses()
-        self._nodes: dict[str, Node] = {}
+        self.lookups = Lookups(client)
         self._workers: dict[str, Worker] = {}
+        self._by_namespace: dict[str, dict[str, Pod]] = {}
         self._seen_digest = ""
+        self.nodes = Nodes(client)
+        self.loads = Loads(client)
         self.servers: tuple[ServerModel, ...] = ()
         self.time_factor = 1.0
 
@@ -55,13 +59,20 @@ class Kubelet:
         """Life time as the API writes times."""
         return rfc3339(life * self.time_factor)
 
-    async def run(self) -> None:
-        """Run until the cluster's folder is gone."""
-        await self._follow_config_once()
+    async def run(self, first: Callable[[], Awaitable[None]]) -> None:
+        """Do what comes first, then run until the cluster's folder is gone."""
+        await self._until_done(first)
+        await self._until_done(self._read_config)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._events.run())
-            group.create_task(self._follow(CONFIG, self._on_config, self._on_configs_listed))
-            group.create_task(self._follow(PODS, self._on_pod, self._on_pods_listed))
+            group.create_task(Provisioner(self._client).run())
+            for path, on_event, on_list in (
+                (CONFIG, self._on_config, self._on_configs_listed),
+                (PODS, self._on_pod, self._on_pods_listed),
+                (self.nodes.path, self.nodes.on_event, self.nodes.on_list),
+                (self.loads.path, self.loads.on_event, self.loads.on_list),
+            ):
+                group.create_task(follow(self._client, path, on_event, on_list))
             await self._until_unwanted()
             raise SystemExit(0)
 
@@ -69,55 +80,22 @@ class Kubelet:
         while self._still_wanted():
             await asyncio.sleep(1)
 
-    async def _follow(
-        self,
-        path: str,
-        on_event: Callable[[str, Json], Awaitable[None]],
-        on_list: Callable[[list[Json]], Awaitable[None]],
-    ) -> None:
-        """List, then watch, for ever; lists again whenever the watch cannot go on where it was."""
-        version = ""
-        while True:
-            try:
-                if not version:
-                    listed = await self._client.call("GET", path)
-                    await on_list(listed.get("items") or [])
-                    version = listed["metadata"]["resourceVersion"]
-                watch = f"{path}&watch=1&allowWatchBookmarks=true&resourceVersion={version}"
-                async for event in self._client.watch(watch):
-                    version = event["object"]["metadata"]["resourceVersion"]
-                    if event["type"] != "BOOKMARK":
-                        await self._handle(on_event, event)
-            except Refused as error:
-                log.info("watch of %s: %s", path, error)
-                version = ""
-                await asyncio.sleep(0.1)
-            except TROUBLE as error:
-                log.info("watch of %s: %r", path, error)
-                await asyncio.sleep(0.3)
-
-    async def _handle(self, on_event: Callable[[str, Json], Awaitable[None]], event: Json) -> None:
-        """Hand an event on; one that we cannot digest must not stop all others."""
-        try:
-            await on_event(event["type"], event["object"])
-        except (Refused, *TROUBLE):
-            raise
-        except Exception:
-            log.exception("a %s event could not be handled", event["type"])
-
     # What is simulated
 
-    async def _follow_config_once(self) -> None:
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something that the API server may refuse while it is coming up."""
         while True:
             try:
-                listed = await self._client.call("GET", CONFIG)
-                await self._on_configs_listed(listed.get("items") or [])
-                return
+                return await work()
             except (Refused, *TROUBLE) as error:
-                log.info("first read of the simulation: %r", error)
+                log.info("not yet: %r", error)
                 if not self._still_wanted():
                     raise SystemExit(0) from error
                 await asyncio.sleep(0.2)
+
+    async def _read_config(self) -> None:
+        listed = await self._client.call("GET", CONFIG)
+        await self._on_configs_listed(listed.get("items") or [])
 
     async def _on_configs_listed(self, items: list[Json]) -> None:
         for item in items:
@@ -165,30 +143,38 @@ class Kubelet:
             worker.update(manifest)
             return
         # Items of a list come without kind; nothing here needs it.
-        node = await self._node(manifest["spec"]["nodeName"])
+        node = await self.nodes.get(manifest["spec"]["nodeName"])
         if node is not None:
-            self._workers[uid] = Worker(self, manifest, node)
+            worker = self._workers[uid] = Worker(self, manifest, node)
+            metadata = manifest["metadata"]
+            neighbours = self._by_namespace.setdefault(metadata["namespace"], {})
+            neighbours[metadata["name"]] = worker.pod
 
     def _drop(self, uid: str) -> None:
         if worker := self._workers.pop(uid, None):
             worker.task.cancel()
+            self._forget(worker.pod)
             if worker.pod.ip != worker.pod.node.address:
                 self._addresses.give_back(worker.pod.ip)
 
-    async def _node(self, name: str) -> Node | None:
-        """The simulated node of this name; None for one that is not ours or has gone."""
-        if name in self._nodes:
-            return self._nodes[name]
-        try:
-            found = await self._client.call("GET", f"{nodes.NODES}/{name}")
-        except Refused:
-            return None
-        if nodes.OWNED not in (found["metadata"].get("annotations") or {}):
-            return None
-        addresses = {a["type"]: a["address"] for a in found["status"].get("addresses") or []}
-        pod_range = found["spec"].get("podCIDR") or nodes.pod_range(0)
-        self._nodes[name] = Node(name, addresses.get("InternalIP", ""), pod_range)
-        return self._nodes[name]
+    def _forget(self, pod: Pod) -> None:
+        metadata = pod.manifest["metadata"]
+        neighbours = self._by_namespace.get(metadata["namespace"], {})
+        # One of the same name may have come in the meantime.
+        if neighbours.get(metadata["name"]) is pod:
+            del neighbours[metadata["name"]]
+        if not neighbours:
+            self._by_namespace.pop(metadata["namespace"], None)
+
+    def pods(self, namespace: str | None = None) -> list[Pod]:
+        """The Pods of a namespace, or all."""
+        if namespace is not None:
+            return list(self._by_namespace.get(namespace, {}).values())
+        return [worker.pod for worker in self._workers.values()]
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        """The Pod of this name."""
+        return self._by_namespace.get(namespace, {}).get(name)
 
     def address_for(self, manifest: Json, node: Node) -> str:
         """The Pod's address: the one it has, or a new one."""
@@ -227,7 +213,9 @@ class Worker:
         self.pod = Pod(manifest, node, address, kubelet.servers, now)
         self._reported: Json | None = None
         if (manifest.get("status") or {}).get("containerStatuses"):
-            self.pod.resume(_starts(manifest["status"], kubelet.time_factor), now)
+            factor = kubelet.time_factor
+            began = _moment(manifest["status"].get("startTime"), factor)
+            self.pod.resume(_starts(manifest["status"], factor), now, began)
         self.task = asyncio.create_task(self._run())
 
     def update(self, manifest: Json) -> None:
@@ -256,6 +244,9 @@ class Worker:
     async def _step(self) -> None:
         """Do what is due, report it, and wait for the next thing."""
         self.changed.clear()
+        if refs := self.pod.wants(self._kubelet.now()):
+            namespace = self.pod.manifest["metadata"]["namespace"]
+            self.pod.give(await self._kubelet.lookups.find(namespace, refs))
         now = self._kubelet.now()
         self._kubelet.say(self.pod, now)
         status = pod_status(self.pod, now, self._kubelet.stamp)
@@ -283,7 +274,15 @@ def _starts(status: Json, time_factor: float) -> dict[str, float]:
     for entry in entries:
         state = entry.get("state") or {}
         began = (state.get("running") or state.get("terminated") or {}).get("startedAt")
-        if began:
-            moment = datetime.fromisoformat(began.replace("Z", "+00:00")).astimezone(UTC)
-            starts[entry["name"]] = moment.timestamp() / time_factor
+        moment = _moment(began, time_factor)
+        if moment is not None:
+            starts[entry["name"]] = moment
     return starts
+
+
+def _moment(text: str | None, time_factor: float) -> float | None:
+    """A time as the API writes it in life time."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    return moment.timestamp() / time_factor

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cluster.embedded.kubelet import images
-from cluster.embedded.kubelet.containers import Container, Phase
+from cluster.embedded.kubelet.containers import Container
 from cluster.embedded.kubelet.facts import Ended
-from cluster.embedded.kubelet.pods import Pod
+from cluster.embedded.kubelet.pods import DEADLINE_WORDS, Pod
+from cluster.embedded.kubelet.starting import Phase
 
 Json = dict[str, Any]
 Stamp = Callable[[float], str]
@@ -30,6 +31,8 @@ def pod_status(pod: Pod, now: float, stamp: Stamp) -> Json:
     }
     if pod.init:
         status["initContainerStatuses"] = [container_status(c, stamp) for c in pod.init]
+    if pod.failed_for and pod.phase == "Failed":
+        status["reason"], status["message"] = pod.failed_for, DEADLINE_WORDS
     return status
 
 

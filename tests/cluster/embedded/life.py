@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster.embedded.kubelet.facts import Event
 from cluster.embedded.kubelet.pods import Node, Pod
+from cluster.embedded.kubelet.references import Ref
 from cluster.embedded.kubelet.status import pod_status
 from cluster.model import ServerModel
 
@@ -47,14 +48,24 @@ def manifest(*containers: Json, **spec: Any) -> Json:
 class Life:
     """A Pod on a node of its own, and all that was seen of it."""
 
-    def __init__(self, pod: Json, servers: tuple[ServerModel, ...] = (MODEL,)) -> None:
-        self.pod = Pod(pod, Node("n1", "172.30.0.2", "10.10.0.0/16"), "10.10.0.2", servers, 0.0)
+    def __init__(
+        self,
+        pod: Json,
+        servers: tuple[ServerModel, ...] = (MODEL,),
+        objects: dict[Ref, Json] | None = None,
+        memory: float = math.inf,
+    ) -> None:
+        node = Node("n1", "172.30.0.2", "10.10.0.0/16", memory)
+        self.objects = objects if objects is not None else {}
+        self.pod = Pod(pod, node, "10.10.0.2", servers, 0.0)
         self.now = 0.0
         self.events: list[tuple[float, Event]] = []
         self.statuses: list[tuple[float, Json]] = []
         self._look()
 
     def _look(self) -> None:
+        if wanted := self.pod.wants(self.now):
+            self.pod.give({ref: self.objects.get(ref) for ref in wanted})
         self.events += [(self.now, event) for event in self.pod.advance(self.now)]
         self.statuses.append((self.now, pod_status(self.pod, self.now, stamp)))
 
@@ -84,6 +95,17 @@ class Life:
     def container(self, index: int = 0) -> Json:
         found: Json = self.status["containerStatuses"][index]
         return found
+
+    def reasons(self, index: int = 0, init: bool = False) -> list[str]:
+        """The waiting and terminated reasons that one container showed, in order."""
+        seen: list[str] = []
+        for _, status in self.statuses:
+            field = "initContainerStatuses" if init else "containerStatuses"
+            state = status[field][index]["state"]
+            reason = next(iter(state.values())).get("reason", "")
+            if reason and (not seen or seen[-1] != reason):
+                seen.append(reason)
+        return seen
 
     def ready_since(self) -> float | None:
         """When the Pod became ready, for good."""

@@ -56,3 +56,11 @@ def test_a_named_tag_comes_before_any_tag() -> None:
 
 def test_the_same_image_has_the_same_id() -> None:
     assert parse("nginx:1").id == parse("docker.io/library/nginx:1").id != parse("nginx:2").id
+
+
+def test_a_model_for_a_container_is_for_that_container_only() -> None:
+    general = ServerModel(image="tool", runs_for=1)
+    mine = ServerModel(image="tool", containers=("verify",), exit_code=3)
+    assert find_server("tool", (general, mine), "verify") == mine
+    assert find_server("tool", (general, mine), "fetch") == general
+    assert find_server("tool", (mine,), "fetch") == ServerModel(image="tool")

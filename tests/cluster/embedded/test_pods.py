@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.model import ServerModel
+from cluster.embedded.kubelet.references import Ref
+from cluster.model import Memory, ServerModel
 
 from .life import MODEL, Json, Life, http, manifest
 
@@ -356,7 +357,19 @@ containers = st.fixed_dictionaries(
         "readinessProbe": st.sampled_from([http("/ready"), http("/x"), http(port=1)]),
         "livenessProbe": st.sampled_from([http("/ready"), http("/live"), http("/x")]),
         "startupProbe": st.sampled_from([http("/ready", failureThreshold=9), http("/x")]),
+        "resources": st.sampled_from([{"limits": {"memory": m}} for m in ("1Gi", "2Gi")]),
+        "envFrom": st.sampled_from([[{"configMapRef": {"name": n}}] for n in ("conf", "none")]),
     },
+)
+models = st.sampled_from(
+    [
+        MODEL,
+        MODEL.model_copy(update={"memory": Memory(load="1500Mi", rest="900Mi")}),
+        MODEL.model_copy(update={"memory": Memory(rest="900Mi", leak_per_minute="100Mi")}),
+        MODEL.model_copy(update={"crash_after": 30.0, "crashes": 2}),
+        MODEL.model_copy(update={"runs_for": 60.0, "exit_code": 4, "sigterm": "ignore"}),
+        MODEL.model_copy(update={"containers": ("i0",), "exit_code": 1}),
+    ]
 )
 
 
@@ -365,23 +378,34 @@ containers = st.fixed_dictionaries(
     st.lists(containers, max_size=2),
     st.sampled_from(["Always", "OnFailure", "Never"]),
     st.one_of(st.none(), st.floats(0, 100)),
+    models,
+    st.sampled_from([{}, {"activeDeadlineSeconds": 50}]),
 )
 @settings(max_examples=150, deadline=None)
 def test_any_pod_keeps_the_rules(
-    main: list[Json], init: list[Json], policy: str, delete_at: float | None
+    main: list[Json],
+    init: list[Json],
+    policy: str,
+    delete_at: float | None,
+    model: ServerModel,
+    more: Json,
 ) -> None:
-    pod = manifest(*main, restartPolicy=policy)
+    pod = manifest(*main, restartPolicy=policy, **more)
     pod["spec"]["initContainers"] = [
         {"name": f"i{i}", "image": "shop/sentiment:v1", **c} for i, c in enumerate(init)
     ]
-    life = Life(pod)
+    life = Life(pod, (model,), {Ref("ConfigMap", "conf"): {"data": {"BATCH_SIZE": "4"}}})
     life.until(delete_at if delete_at is not None else 2_000)
     if delete_at is not None:
         life.change(deleted(pod))
         assert life.until(life.now + 31).pod.gone
     restarts: dict[str, int] = {}
+    phases: list[str] = []
     for _, status in life.statuses:
         by_type: dict[str, Any] = {c["type"]: c["status"] for c in status["conditions"]}
+        if phases and phases[-1] in ("Succeeded", "Failed"):
+            assert status["phase"] == phases[-1]
+        phases.append(status["phase"])
         all_ready = all(c["ready"] for c in status["containerStatuses"])
         assert (by_type["Ready"] == "True") <= all_ready
         for container in status["containerStatuses"]:

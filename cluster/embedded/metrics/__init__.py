@@ -1,0 +1,1 @@
+"""Load on Services and queues, and the metrics APIs of an embedded cluster, answered from it."""

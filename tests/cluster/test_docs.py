@@ -1,0 +1,28 @@
+"""The page for lab authors names every field that a model has, and its examples are valid."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.model import Memory, ServerModel
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulated-servers.md"
+
+
+@pytest.mark.parametrize("model", [ServerModel, Memory])
+def test_every_field_has_a_row(model: type[ServerModel] | type[Memory]) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert set(model.model_fields) <= set(rows)
+    assert set(rows) == set(ServerModel.model_fields) | set(Memory.model_fields)
+
+
+def test_the_examples_are_valid() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        for server in yaml.safe_load(block)["servers"]:
+            ServerModel.model_validate(server)
