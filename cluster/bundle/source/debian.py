@@ -92,7 +92,7 @@ class System:
         )
         if done.returncode != 0:
             raise ClusterError(f"Cannot tell which libraries {', '.join(programs)} need.")
-        return sorted(set(re.findall(r"(/\S+\.so\S*)", done.stdout)) - set(programs))
+        return sorted(set(re.findall(r"(/\S+\.so[^\s:]*)", done.stdout)) - set(programs))
 
     def path(self, name: str) -> Path:
         """The real file behind a name of the system, its links followed inside the system."""

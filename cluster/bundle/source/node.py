@@ -64,15 +64,15 @@ def system_layer(system: System, target: Path) -> Path:
 
 def network_layer(system: System, target: Path) -> Path:
     """What kube-proxy and node-network call: iptables and ip, with all that they need."""
-    programs = ("/usr/sbin/xtables-nft-multi", "/usr/bin/ip")
-    extensions = "/usr/lib/x86_64-linux-gnu/xtables"
+    programs = ["/usr/sbin/xtables-nft-multi", "/usr/bin/ip"]
+    folder = next(iter(system.root.glob("usr/lib/*/xtables")), None)
+    if folder is None:
+        raise ClusterError("The Debian system has no iptables extensions.")
+    # Extensions are loaded by name and need libraries of their own.
+    programs += [f"/{path.relative_to(system.root)}" for path in sorted(folder.iterdir())]
     with Layer(target) as layer:
         for name in (*programs, *system.libraries(*programs)):
             layer.file(name, system.path(name), 0o755)
-        folder = next(iter(system.root.glob("usr/lib/*/xtables")), system.root / extensions)
-        inside = f"/{folder.relative_to(system.root)}"
-        for extension in sorted(folder.iterdir()):
-            layer.file(f"{inside}/{extension.name}", extension, 0o755)
         for command in ("iptables", "ip6tables"):
             for suffix in ("", "-save", "-restore"):
                 layer.link(f"/usr/sbin/{command}{suffix}", "xtables-nft-multi")
