@@ -1,4 +1,4 @@
-"""Everything that a room without a network needs, in one file; and the images that are at hand here."""
+"""Everything that a room without a network needs, in one file; and the images at hand here."""
 
 from __future__ import annotations
 

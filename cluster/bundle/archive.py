@@ -1,7 +1,7 @@
 """Container images as files, written without any container engine.
 
-An image is an archive in the form that `docker save` writes, which docker, podman and containerd all
-load. Layers are plain tar files; what is written twice from the same content is the same file.
+An image is an archive in the form that `docker save` writes, which docker, podman and containerd
+all load. Layers are plain tar files; what is written twice from the same content is the same file.
 """
 
 from __future__ import annotations

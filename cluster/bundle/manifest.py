@@ -1,4 +1,4 @@
-"""What is in a bundle, and in the store of this machine: one entry for each image, program or wheel."""
+"""What is in a bundle, and in this machine's store: an entry for each image, program or wheel."""
 
 from __future__ import annotations
 

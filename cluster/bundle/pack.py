@@ -1,8 +1,8 @@
 """Bundles: writing one, checking one, and taking one in.
 
 A bundle is a tar file: `manifest.json` first, then each content under its SHA-256. Its own digest,
-which `create` returns and `load` can insist on, is that of the manifest; the manifest holds those of
-all contents, so it speaks for every byte.
+which `create` returns and `load` can insist on, is that of the manifest; the manifest holds those
+of all contents, so it speaks for every byte.
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ def _read(path: Path, expect: str, progress: Progress, store: Store | None) -> M
             f"this version of mlk8s uses {KUBERNETES_VERSION}."
         )
     wanted = {item.sha256: item.size for item in manifest.items}
-    meter = _Meter(f"{'Reading' if store is None else 'Loading'} {path.name}", manifest.size, progress)
+    meter = _Meter(
+        f"{'Reading' if store is None else 'Loading'} {path.name}", manifest.size, progress
+    )
     try:
         for info, stream in members:
             if wanted.pop(info.name, None) != info.size:

@@ -38,7 +38,11 @@ class Engine:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(
-        self, *arguments: str, stdin: Path | None = None, seconds: float = _QUICK, check: bool = True
+        self,
+        *arguments: str,
+        stdin: Path | None = None,
+        seconds: float = _QUICK,
+        check: bool = True,
     ) -> str:
         """Run one engine command; returns what it prints. Raises ClusterError with its words."""
         try:
@@ -76,7 +80,9 @@ class Engine:
         found = []
         for line in listed.splitlines():
             name, state, role = (line.split("|") + ["", ""])[:3]
-            found.append(Container(name, state.strip().lower() in ("running", "up"), role))
+            # podman says "Up 5 seconds ago" before version 4.4, everybody else "running".
+            running = state.strip().lower().startswith(("running", "up"))
+            found.append(Container(name, running, role))
         return sorted(found, key=lambda container: container.name)
 
     def start(self, names: list[str]) -> None:
@@ -144,7 +150,7 @@ def probe(name: EngineName) -> tuple[Engine | None, str]:
 
 def _environment(name: EngineName) -> dict[str, str]:
     """What the engine, and kind when it calls the engine, needs on this machine."""
-    values = {"KIND_EXPERIMENTAL_PROVIDER": name}
+    values: dict[str, str] = {"KIND_EXPERIMENTAL_PROVIDER": name}
     if name == "podman" and "CONTAINERS_CONF" not in os.environ:
         settings = podman_settings()
         if settings:
@@ -170,7 +176,9 @@ def _unfit(name: EngineName, info: dict[str, Any]) -> str:
     if name == "docker":
         if errors := info.get("ServerErrors"):
             return _why(name, str(errors[0]))
-        return "" if info.get("ServerVersion") else "docker is installed, but its engine does not run"
+        return (
+            "" if info.get("ServerVersion") else "docker is installed, but its engine does not run"
+        )
     host = info.get("host") or {}
     rootless = bool((host.get("security") or {}).get("rootless"))
     if rootless and host.get("cgroupVersion") == "v1":

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from cluster.bundle.archive import image_id
 from cluster.bundle.manifest import Item
+from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.engine import Container, Engine
-from cluster.model import KUBERNETES_VERSION, Progress, ProgressEvent
+from cluster.model import Progress, ProgressEvent
+from cluster.paths import write_whole
 
-OFFICIAL = f"docker.io/kindest/node:v{KUBERNETES_VERSION}"
 _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
 
@@ -45,7 +46,9 @@ def ensure_node_image(engine: Engine, progress: Progress) -> NodeImage:
     """
     if named := os.environ.get("MLK8S_NODE_IMAGE"):
         if not engine.image_id(named):
-            raise CannotProvide(f"{engine.name} has no image {named}, which MLK8S_NODE_IMAGE names.")
+            raise CannotProvide(
+                f"{engine.name} has no image {named}, which MLK8S_NODE_IMAGE names."
+            )
         return NodeImage(named, official=False)
     store = Store()
     if item := store.find("node-image"):
@@ -58,9 +61,7 @@ def ensure_node_image(engine: Engine, progress: Progress) -> NodeImage:
     from cluster.bundle.source import build, unavailable
 
     if reason := unavailable():
-        raise CannotProvide(
-            f"There is no node image: {pulled} {reason}", "mlk8s bundle load FILE"
-        )
+        raise CannotProvide(f"There is no node image: {pulled} {reason}", "mlk8s bundle load FILE")
     build(store, progress)
     item = store.find("node-image")
     if item is None:
@@ -71,7 +72,7 @@ def ensure_node_image(engine: Engine, progress: Progress) -> NodeImage:
 def _from_store(engine: Engine, store: Store, item: Item, progress: Progress) -> NodeImage:
     name = item.names[0]
     archive = store.path(item)
-    if engine.image_id(name) != image_id(archive):
+    if not _has(engine, store, item):
         action = f"Loading the node image into {engine.name}"
         progress(ProgressEvent(action, "started", f"{item.size >> 20} MiB", remaining=20))
         try:
@@ -79,8 +80,31 @@ def _from_store(engine: Engine, store: Store, item: Item, progress: Progress) ->
         except ClusterError as error:
             progress(ProgressEvent(action, "failed", str(error)))
             raise
+        _remember(engine, store, item)
         progress(ProgressEvent(action, "done"))
     return NodeImage(name, official=not item.stand_in)
+
+
+def _memory(engine: Engine, store: Store) -> Path:
+    return store.root / f"loaded-{engine.name}"
+
+
+def _has(engine: Engine, store: Store, item: Item) -> bool:
+    """Whether the engine has the very image of this item."""
+    present = engine.image_id(item.names[0])
+    if not present:
+        return False
+    if present == image_id(store.path(item)):
+        return True
+    # An engine may count its ids in its own way; then what it said after loading counts.
+    try:
+        return _memory(engine, store).read_text() == f"{item.sha256} {present}"
+    except OSError:
+        return False
+
+
+def _remember(engine: Engine, store: Store, item: Item) -> None:
+    write_whole(_memory(engine, store), f"{item.sha256} {engine.image_id(item.names[0])}")
 
 
 def _pull(engine: Engine, progress: Progress) -> str:

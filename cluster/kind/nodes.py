@@ -27,7 +27,9 @@ def wait_ready(api: Api, names: tuple[str, ...], seconds: float) -> None:
         if not waiting:
             return
         if time.monotonic() > deadline:
-            raise ClusterError(f"Nodes did not become Ready in {seconds:.0f} s: {', '.join(waiting)}.")
+            raise ClusterError(
+                f"Nodes did not become Ready in {seconds:.0f} s: {', '.join(waiting)}."
+            )
         time.sleep(0.25)
 
 

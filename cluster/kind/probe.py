@@ -43,6 +43,8 @@ def _probed(pod: Json) -> bool:
     has_probe = any(container.get("readinessProbe") for container in pod["spec"]["containers"])
     statuses = pod.get("status", {}).get("containerStatuses") or []
     return has_probe and any(
-        status.get("ready") and "running" in (status.get("state") or {}) and status.get("containerID")
+        status.get("ready")
+        and "running" in (status.get("state") or {})
+        and status.get("containerID")
         for status in statuses
     )

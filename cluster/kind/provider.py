@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,7 +139,7 @@ class KindProvider:
             raise ClusterDown(f"There is no cluster {name}.", "mlk8s up --provider kind")
         return record.capabilities
 
-    def teach(self, name: str, servers: tuple[ServerModel, ...]) -> None:
+    def teach(self, name: str, servers: tuple[ServerModel, ...]) -> None:  # noqa: ARG002
         """Nothing to teach: containers are real, and behave as their images do."""
         self.kubeconfig(name)
 
@@ -171,13 +172,13 @@ def _revive(
 
 
 def _wait_for_server(folder: Folder, seconds: float) -> None:
-    import time
-
     deadline = time.monotonic() + seconds
     with Api(folder.access(), timeout=3) as api:
         while not api.ready():
             if time.monotonic() > deadline:
-                raise ClusterDown(f"The control plane of {folder.name} does not answer.", "mlk8s up")
+                raise ClusterDown(
+                    f"The control plane of {folder.name} does not answer.", "mlk8s up"
+                )
             time.sleep(0.3)
 
 
@@ -249,5 +250,3 @@ def _as_cluster_error() -> Iterator[None]:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise ClusterError(f"{error.strerror or error}{where}.") from error
-
-

@@ -115,9 +115,8 @@ class _Build:
             lower = node.system_layer(system, work / "system.layer")
             node.write_node_image(lower, upper, target)
 
-        origin = (
-            f"Debian {SUITE}, Go modules of Kubernetes v{KUBERNETES_VERSION} and kind v{KIND_VERSION}"
-        )
+        modules = f"Kubernetes v{KUBERNETES_VERSION} and kind v{KIND_VERSION}"
+        origin = f"Debian {SUITE} and the Go modules of {modules}"
         return self._item("node-image", (NODE_IMAGE,), KUBERNETES_VERSION, origin, write, work)
 
     def _labs(self, system: debian.System, model: Path, work: Path) -> list[Item]:
@@ -128,7 +127,7 @@ class _Build:
                 def write(target: Path, image: lab.ModelImage = image, tag: str = version) -> None:
                     lab.write_model_image(model, image, tag, target)
 
-                origin = "this project's cluster/images/model"
+                origin = lab.MODEL_ORIGIN
                 names = tuple(image.names(version))
                 made.append(self._item("image", names, version, origin, write, work))
         for names, package, writer in (

@@ -40,6 +40,7 @@ MODEL_IMAGES = (
     ModelImage("registry.example.com/embedding-trainer", ("v1.8.0",), "train"),
     ModelImage("registry.example.com/preprocess", ("v1.0.0",), "preprocess"),
 )
+MODEL_ORIGIN = "this project's cluster/images/model"
 NGINX = ("nginx:1.27-alpine", "nginx:1.27", "nginx:alpine", "nginx:latest")
 CURL = ("curlimages/curl:8.10.1",)
 
@@ -101,7 +102,9 @@ def write_curl(system: System, target: Path) -> None:
     with Layer(top) as layer:
         _base(layer, system, "/usr/bin/curl")
         layer.text("/etc/passwd", _passwd("curl_user", 100))
-        layer.text("/entrypoint.sh", '#!/bin/sh\n[ "${1#-}" = "$1" ] && exec "$@"\nexec curl "$@"\n', 0o755)
+        layer.text(
+            "/entrypoint.sh", '#!/bin/sh\n[ "${1#-}" = "$1" ] && exec "$@"\nexec curl "$@"\n', 0o755
+        )
         layer.file(
             "/etc/ssl/certs/ca-certificates.crt",
             system.path("/etc/ssl/certs/ca-certificates.crt"),
@@ -129,6 +132,4 @@ def _base(layer: Layer, system: System, program: str) -> None:
 
 
 def _passwd(user: str, number: int) -> str:
-    return (
-        f"root:x:0:0:root:/root:/bin/sh\n{user}:x:{number}:{number}:{user}:/tmp:/bin/sh\n"  # noqa: S108
-    )
+    return f"root:x:0:0:root:/root:/bin/sh\n{user}:x:{number}:{number}:{user}:/tmp:/bin/sh\n"

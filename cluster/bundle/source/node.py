@@ -114,7 +114,13 @@ def component_images(
 
 def _names_of_components(kubeadm: Path) -> dict[str, str]:
     """The images that kubeadm of this version starts: last word of the name to full name."""
-    command = [str(kubeadm), "config", "images", "list", f"--kubernetes-version=v{KUBERNETES_VERSION}"]
+    command = [
+        str(kubeadm),
+        "config",
+        "images",
+        "list",
+        f"--kubernetes-version=v{KUBERNETES_VERSION}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     names = {line.rpartition(":")[0].rpartition("/")[2]: line for line in done.stdout.split()}
     if "pause" not in names:

@@ -25,7 +25,15 @@ class Compiler:
         self._progress(ProgressEvent(action, "started"))
         go = self._find()
         environment = {**go.environment, "GOOS": "linux", "GOARCH": go_platform()[1]}
-        arguments = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(target)]
+        arguments = [
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            "-s -w",
+            "-o",
+            str(target),
+        ]
         _go(go, [*arguments, "."], PROGRAMS / name, environment, action)
         self._progress(ProgressEvent(action, "done"))
         return target
