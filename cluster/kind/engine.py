@@ -79,7 +79,7 @@ class Engine:
         )
         found = []
         for line in listed.splitlines():
-            name, state, role = (line.split("|") + ["", ""])[:3]
+            name, state, role = [*line.split("|"), "", ""][:3]
             # podman says "Up 5 seconds ago" before version 4.4, everybody else "running".
             running = state.strip().lower().startswith(("running", "up"))
             found.append(Container(name, running, role))
