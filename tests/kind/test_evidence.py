@@ -59,7 +59,13 @@ def test_creating_again_repairs_labels_taints_and_gpus(
     talk.run("taint", "node", "gpu-worker", "nvidia.com/gpu-")
     patch = [{"op": "remove", "path": "/status/capacity/nvidia.com~1gpu"}]
     talk.run(
-        "patch", "node", "gpu-worker", "--subresource=status", "--type=json", "-p", json.dumps(patch)
+        "patch",
+        "node",
+        "gpu-worker",
+        "--subresource=status",
+        "--type=json",
+        "-p",
+        json.dumps(patch),
     )
     provider.create(ClusterSpec(name=running.name))
     gpu = talk.get("node", "gpu-worker")
@@ -117,7 +123,10 @@ def test_nginx_serves_what_a_config_map_says(talk: Talk) -> None:
 
 def test_the_kernel_ends_a_container_that_takes_too_much_memory(talk: Talk) -> None:
     limits = {"limits": {"memory": "64Mi"}}
-    env = [{"name": "MODEL_MEMORY_MIB", "value": "256"}, {"name": "MODEL_LOAD_SECONDS", "value": "1"}]
+    env = [
+        {"name": "MODEL_MEMORY_MIB", "value": "256"},
+        {"name": "MODEL_LOAD_SECONDS", "value": "1"},
+    ]
     talk.apply(pod("hungry", resources=limits, env=env, spec={"restartPolicy": "Never"}))
 
     def ended() -> Json | None:

@@ -29,10 +29,9 @@ _SWEPT = (
     "usr/share/man/",
     "usr/share/locale/",
     "usr/share/info/",
-    "usr/share/nginx/",
-    "etc/nginx/",
+    "etc/nginx",
     "usr/sbin/nginx",
-    "usr/lib/nginx/",
+    "usr/lib/nginx",
     "usr/share/nginx",
     # kind decides itself what starts in a node.
     "lib/systemd/system/multi-user.target.wants/",
@@ -46,7 +45,7 @@ ENTRYPOINT = ("/usr/local/bin/entrypoint", "/sbin/init")
 
 def keep(name: str) -> bool:
     """Whether a file of the Debian system belongs into the node image."""
-    if any(name.startswith(swept) and name != swept.rstrip("/") for swept in _SWEPT):
+    if name.startswith(_SWEPT):
         return False
     wants = name.rpartition("/")[0]
     if name.startswith("etc/systemd/system/") and wants.endswith(".wants"):
