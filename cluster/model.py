@@ -83,6 +83,7 @@ class ClusterSpec(_Spec):
 class Capabilities(_Spec):
     """What evidence a running cluster can supply, and whether it is real or simulated.
 
+    `network_policy`: whether the network really refuses what a NetworkPolicy forbids.
     `time_factor` multiplies every simulated duration (0.05: twenty times faster than life); 1.0
     where containers are real.
     """
@@ -90,6 +91,7 @@ class Capabilities(_Spec):
     control_plane: Source | None = None
     kubelet: Source | None = None
     containers: Source | None = None
+    network_policy: Source | None = None
     time_factor: float = 1.0
 
 

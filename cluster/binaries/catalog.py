@@ -15,6 +15,7 @@ KWOK_VERSION = "0.8.0"
 KIND_VERSION = "0.33.0"
 CONTAINERD_VERSION = "2.4.2"
 COREDNS_VERSION = "1.15.0"
+METRICS_VERSION = "0.9.0"
 """All must agree with `cluster/tools/*/go.mod` (tested)."""
 
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
@@ -132,6 +133,19 @@ PROJECTS: dict[str, Project] = {
             COREDNS_VERSION,
             (Tool("coredns", "coredns", "github.com/coredns/coredns", 240, ("-version",)),),
         ),
+        Project(
+            "metrics-server",
+            METRICS_VERSION,
+            (
+                Tool(
+                    "metrics-server",
+                    "metrics-server",
+                    "sigs.k8s.io/metrics-server/cmd/metrics-server",
+                    140,
+                ),
+            ),
+            f"-X k8s.io/client-go/pkg/version.gitVersion=v{METRICS_VERSION}",
+        ),
     )
 }
 
@@ -148,6 +162,7 @@ NODE_TOOLS = (
     "containerd-shim-runc-v2",
     "ctr",
     "coredns",
+    "metrics-server",
 )
 """What a node image consists of besides the control plane; Linux only."""
 

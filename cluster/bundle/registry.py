@@ -18,8 +18,8 @@ from cluster.model import KUBERNETES_VERSION, Progress, ProgressEvent, silent
 from cluster.paths import cache_dir, make_dir
 
 NODE_IMAGE = f"docker.io/kindest/node:v{KUBERNETES_VERSION}"
-PUBLIC = (lab.NGINX[0], lab.CURL[0])
-"""Images of the labs that anybody can pull."""
+PUBLIC = (lab.NGINX[0], lab.CURL[0], lab.METRICS)
+"""Images that labs need and that anybody can pull."""
 
 
 class Puller(Protocol):

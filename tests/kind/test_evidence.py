@@ -217,3 +217,55 @@ def test_a_claim_of_the_default_class_keeps_what_is_written(talk: Talk) -> None:
         eventually(lambda name=name: phase(talk.get("pod", name)) == "Succeeded")
         where = {"nodeName": talk.get("pod", name)["spec"]["nodeName"]}
     assert '"step":2,' in talk.run("logs", "two").splitlines()[0].replace("}", ",")
+
+
+def test_usage_is_measured_and_an_autoscaler_follows_it(talk: Talk) -> None:
+    command = ["sh", "-c", "while true; do :; done"]
+    busy = pod(
+        "busy",
+        "curlimages/curl:8.10.1",
+        command=command,
+        resources={"requests": {"cpu": "50m"}, "limits": {"cpu": "200m"}},
+    )
+    talk.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "busy"},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": {"app": "busy"}},
+                "template": {"metadata": {"labels": {"app": "busy"}}, "spec": busy["spec"]},
+            },
+        },
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "busy"},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"},
+                "minReplicas": 1,
+                "maxReplicas": 2,
+                "metrics": [
+                    {
+                        "type": "Resource",
+                        "resource": {
+                            "name": "cpu",
+                            "target": {"type": "Utilization", "averageUtilization": 60},
+                        },
+                    }
+                ],
+            },
+        },
+    )
+    eventually(lambda: len(talk.pods("busy")) == 2, seconds=150)
+    current = talk.get("hpa", "busy")["status"]["currentMetrics"][0]["resource"]["current"]
+    assert current["averageUtilization"] > 60
+
+
+def test_network_policies_are_called_enforced_only_if_they_are(
+    talk: Talk, running: ClusterStatus
+) -> None:
+    listed = talk.run("get", "daemonsets", "-n", "kube-system", "-o", "name")
+    ours = "node-network" in listed
+    assert (running.capabilities.network_policy is None) is ours

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from cluster.binaries import build_seconds, ensure, missing
-from cluster.binaries.catalog import KIND_VERSION, NODE_TOOLS, TOOLS
+from cluster.binaries.catalog import KIND_VERSION, METRICS_VERSION, NODE_TOOLS, TOOLS
 from cluster.bundle.archive import sha256_of
 from cluster.bundle.manifest import Item, Kind
 from cluster.bundle.source import debian, lab, node
@@ -62,7 +62,7 @@ def build(store: Store | None = None, progress: Progress = silent) -> list[Item]
 def wanted_names() -> list[str]:
     """One name of each image that a build makes."""
     models = [f"{m.repository}:{version}" for m in lab.MODEL_IMAGES for version in m.versions]
-    return [NODE_IMAGE, *models, lab.NGINX[0], lab.CURL[0]]
+    return [NODE_IMAGE, *models, lab.NGINX[0], lab.CURL[0], lab.METRICS]
 
 
 def _found(store: Store) -> list[Item]:
@@ -88,6 +88,7 @@ class _Build:
             names = ("pause", "node-network", "model")
             programs = {name: compiler.build(name, work / name) for name in names}
             made = self._labs(system, programs["model"], work)
+            made.append(self._metrics(binaries["metrics-server"], work))
             return [self._node(system, compiler, binaries, programs, work), *made]
         except OSError as error:
             raise ClusterError(
@@ -118,6 +119,14 @@ class _Build:
         modules = f"Kubernetes v{KUBERNETES_VERSION} and kind v{KIND_VERSION}"
         origin = f"Debian {SUITE} and the Go modules of {modules}"
         return self._item("node-image", (NODE_IMAGE,), KUBERNETES_VERSION, origin, write, work)
+
+    def _metrics(self, program: Path, work: Path) -> Item:
+        origin = f"the Go module of metrics-server v{METRICS_VERSION}"
+
+        def write(target: Path) -> None:
+            lab.write_metrics_server(program, target)
+
+        return self._item("image", (lab.METRICS,), METRICS_VERSION, origin, write, work)
 
     def _labs(self, system: debian.System, model: Path, work: Path) -> list[Item]:
         made = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.binaries.catalog import go_platform
+from cluster.binaries.catalog import METRICS_VERSION, go_platform
 from cluster.bundle.archive import ImageConfig, Layer, write_image
 from cluster.bundle.source.debian import System
 from cluster.bundle.source.recipe import FILES
@@ -43,6 +43,7 @@ MODEL_IMAGES = (
 MODEL_ORIGIN = "this project's cluster/images/model"
 NGINX = ("nginx:1.27-alpine", "nginx:1.27", "nginx:alpine", "nginx:latest")
 CURL = ("curlimages/curl:8.10.1",)
+METRICS = f"registry.k8s.io/metrics-server/metrics-server:v{METRICS_VERSION}"
 
 
 def write_model_image(program: Path, image: ModelImage, version: str, target: Path) -> None:
@@ -69,6 +70,16 @@ def write_model_image(program: Path, image: ModelImage, version: str, target: Pa
         labels={"dev.mlk8s.stand-in": "true"},
     )
     write_image(target, [top], config, image.names(version), go_platform()[1])
+    top.unlink()
+
+
+def write_metrics_server(program: Path, target: Path) -> None:
+    """metrics-server, which labs about autoscaling need."""
+    top = target.with_name(f"{target.name}.layer")
+    with Layer(top) as layer:
+        layer.file("/metrics-server", program, 0o755)
+    config = ImageConfig(entrypoint=("/metrics-server",), user="65534", ports=(10250,))
+    write_image(target, [top], config, [METRICS], go_platform()[1])
     top.unlink()
 
 

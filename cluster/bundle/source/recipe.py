@@ -5,7 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from cluster.binaries.catalog import CONTAINERD_VERSION, COREDNS_VERSION, ETCD_VERSION, KIND_VERSION
+from cluster.binaries.catalog import (
+    CONTAINERD_VERSION,
+    COREDNS_VERSION,
+    ETCD_VERSION,
+    KIND_VERSION,
+    METRICS_VERSION,
+)
 from cluster.model import KUBERNETES_VERSION
 
 SUITE = "bookworm"
@@ -62,7 +68,14 @@ def system_key() -> str:
 def images_key() -> str:
     """Changes whenever anything that goes into an image does."""
     versions = "/".join(
-        (KUBERNETES_VERSION, KIND_VERSION, CONTAINERD_VERSION, COREDNS_VERSION, ETCD_VERSION)
+        (
+            KUBERNETES_VERSION,
+            KIND_VERSION,
+            CONTAINERD_VERSION,
+            COREDNS_VERSION,
+            ETCD_VERSION,
+            METRICS_VERSION,
+        )
     )
     parts = f"{versions}/{system_key()}/{_fingerprint(FILES.parent, PROGRAMS)}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]

