@@ -32,10 +32,13 @@ def kind_config(spec: ClusterSpec, restrict_oom: bool) -> str:
         "kubeadmConfigPatches": [_patch({"kind": "KubeletConfiguration", "failCgroupV1": False})],
         "nodes": [{"role": "control-plane"}, *(_worker(node) for node in spec.nodes)],
     }
+    cri = '[plugins."io.containerd.grpc.v1.cri"]'
+    # Where nodes read which mirror to ask for an image.
+    registry = cri.replace('cri"', 'cri".registry')
+    patches = [f'{registry}\n  config_path = "/etc/containerd/certs.d"\n']
     if restrict_oom:
-        config["containerdConfigPatches"] = [
-            '[plugins."io.containerd.grpc.v1.cri"]\n  restrict_oom_score_adj = true\n'
-        ]
+        patches.append(f"{cri}\n  restrict_oom_score_adj = true\n")
+    config["containerdConfigPatches"] = patches
     return yaml.dump(config, Dumper=_Dumper, sort_keys=False)
 
 

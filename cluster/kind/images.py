@@ -18,6 +18,7 @@ from cluster.paths import write_whole
 
 _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
+_MIRROR = "/kind/mirror"
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,11 @@ def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) 
 
 
 def load_into(engine: Engine, node: str, archive: Path) -> None:
-    """Give one node the images of an archive."""
-    command = ("ctr", "--namespace=k8s.io", "images", "import", "--local", "--digests=false", "-")
-    engine.run("exec", "--interactive", node, *command, stdin=archive, seconds=300)
+    """Give one node the images of an archive, also to its mirror, where it has one: Pods that
+    insist on pulling (as those with the tag `latest` do) find them there."""
+    place = f"{_MIRROR}/{archive.name}.tar"
+    script = (
+        f"mkdir -p {_MIRROR} && cat > {place}.new && mv {place}.new {place} && "
+        f"ctr --namespace=k8s.io images import --local --digests=false {place}"
+    )
+    engine.run("exec", "--interactive", node, "sh", "-c", script, stdin=archive, seconds=300)

@@ -85,7 +85,7 @@ class _Build:
         work = Path(tempfile.mkdtemp(prefix="images.", dir=cache_dir()))
         try:
             compiler = Compiler(self._progress)
-            names = ("pause", "node-network", "model")
+            names = ("pause", "node-network", "image-mirror", "model")
             programs = {name: compiler.build(name, work / name) for name in names}
             made = self._labs(system, programs["model"], work)
             made.append(self._metrics(binaries["metrics-server"], work))
@@ -109,7 +109,8 @@ class _Build:
             network = node.network_layer(system, work / "network.layer")
             images = node.component_images(binaries, programs, network, work)
             kind_files = compiler.kind_files()
-            upper = node.node_layer(system, kind_files, binaries, images, work / "node.layer")
+            upper = work / "node.layer"
+            node.node_layer(system, kind_files, binaries, programs, images, upper)
             for archives in images.values():
                 for archive in archives:
                     archive.unlink()

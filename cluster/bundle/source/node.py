@@ -40,6 +40,8 @@ _SWEPT = (
     "usr/lib/systemd/system/basic.target.wants/",
     "usr/lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
 )
+MIRRORED = ("docker.io", "registry.example.com")
+"""Registries whose images a node looks for at its own mirror first."""
 ENTRYPOINT = ("/usr/local/bin/entrypoint", "/sbin/init")
 
 
@@ -131,6 +133,7 @@ def node_layer(
     system: System,
     kind_files: Path,
     binaries: dict[str, Path],
+    programs: dict[str, Path],
     images: dict[str, list[Path]],
     target: Path,
 ) -> Path:
@@ -140,7 +143,12 @@ def node_layer(
         layer.link("/usr/sbin/init", "/usr/lib/systemd/systemd")
         wants = "/etc/systemd/system/multi-user.target.wants"
         layer.text("/etc/systemd/system/mlk8s-images.service", _own("mlk8s-images.service"))
-        units = ("kubelet", "containerd", "undo-mount-hacks", "mlk8s-images")
+        layer.text("/etc/systemd/system/mlk8s-mirror.service", _own("mlk8s-mirror.service"))
+        layer.file("/usr/local/bin/image-mirror", programs["image-mirror"], 0o755)
+        layer.folder("/kind/mirror")
+        for host in MIRRORED:
+            layer.text(f"/etc/containerd/certs.d/{host}/hosts.toml", _own("mirror-hosts.toml"))
+        units = ("kubelet", "containerd", "undo-mount-hacks", "mlk8s-images", "mlk8s-mirror")
         for unit in units:
             layer.link(f"{wants}/{unit}.service", f"/etc/systemd/system/{unit}.service")
         layer.link("/etc/systemd/system/systemd-binfmt.service", "/dev/null")

@@ -40,7 +40,7 @@ LAB_PACKAGES = ("nginx-light", "busybox-static")
 
 FILES = Path(__file__).resolve().parent / "files"
 PROGRAMS = Path(__file__).resolve().parent.parent.parent / "images"
-"""The sources of our own programs: pause, node-network, model."""
+"""The sources of our own programs: pause, node-network, image-mirror, model."""
 
 NODE_IMAGE = f"localhost/mlk8s/kind-node:v{KUBERNETES_VERSION}"
 NETWORK_IMAGE = "mlk8s.invalid/node-network:v1"

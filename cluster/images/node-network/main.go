@@ -136,6 +136,11 @@ func reconcile(ctx context.Context, client *http.Client, self, cluster string) e
 	if !known {
 		return fmt.Errorf("node %q has no Pod addresses yet", self)
 	}
+	if services := os.Getenv("SERVICE_SUBNET"); services != "" {
+		if err := keepInside(services); err != nil {
+			return err
+		}
+	}
 	return masquerade(cluster)
 }
 
@@ -168,6 +173,7 @@ func writeConf(own string) error {
 	return os.Rename(conf+".new", conf)
 }
 
+// masquerade lets Pods reach the world outside under the node's address.
 func masquerade(cluster string) error {
 	nat := func(arguments ...string) error {
 		return run("iptables", append([]string{"-w", "-t", "nat"}, arguments...)...)
@@ -184,6 +190,21 @@ func masquerade(cluster string) error {
 		{"-A", "POSTROUTING", "-s", cluster, "-j", chain},
 	} {
 		if err := nat(rule...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepInside refuses what is addressed to a Service that kube-proxy does not know yet: it must not
+// leave the node, for somebody outside might answer. What kube-proxy knows has another address here.
+func keepInside(services string) error {
+	for _, parent := range []string{"OUTPUT", "FORWARD"} {
+		rule := []string{parent, "-d", services, "-j", "REJECT"}
+		if run("iptables", append([]string{"-w", "-C"}, rule...)...) == nil {
+			continue
+		}
+		if err := run("iptables", append([]string{"-w", "-A"}, rule...)...); err != nil {
 			return err
 		}
 	}

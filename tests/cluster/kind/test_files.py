@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.bundle.source import recipe
 from cluster.errors import ClusterBusy, ClusterDown, ClusterError
 from cluster.kind.bringup import reason_of
 from cluster.kind.config import kind_config
@@ -31,12 +32,15 @@ def test_the_configuration_has_the_nodes_of_the_spec() -> None:
     kubelet = yaml.safe_load(config["kubeadmConfigPatches"][0])
     assert kubelet == {"kind": "KubeletConfiguration", "failCgroupV1": False}
     assert config["networking"]["apiServerAddress"] == "127.0.0.1"
-    assert "containerdConfigPatches" not in config
+    network = (recipe.FILES / "network.yaml").read_text()
+    assert config["networking"]["serviceSubnet"] in network
+    assert len(config["containerdConfigPatches"]) == 1
+    assert "certs.d" in config["containerdConfigPatches"][0]
 
 
 def test_a_sandbox_does_not_protect_processes_from_the_oom_killer() -> None:
     config = yaml.safe_load(kind_config(ClusterSpec(), restrict_oom=True))
-    assert "restrict_oom_score_adj = true" in config["containerdConfigPatches"][0]
+    assert "restrict_oom_score_adj = true" in config["containerdConfigPatches"][1]
 
 
 KUBECONFIG = {
