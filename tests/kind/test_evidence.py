@@ -269,3 +269,11 @@ def test_network_policies_are_called_enforced_only_if_they_are(
     listed = talk.run("get", "daemonsets", "-n", "kube-system", "-o", "name")
     ours = "node-network" in listed
     assert (running.capabilities.network_policy is None) is ours
+
+
+def test_an_image_that_must_be_pulled_is_found_without_a_network(talk: Talk) -> None:
+    """As the tag `latest` asks for."""
+    image = "registry.example.com/sentiment-inference:latest"
+    talk.apply(pod("newest", image, imagePullPolicy="Always"))
+    eventually(lambda: phase(talk.get("pod", "newest")) == "Running")
+    assert "Successfully pulled image" in talk.events("Pulled")
