@@ -9,16 +9,20 @@ from cluster.model import ClusterSpec
 from cluster.provider import Provider
 
 
+def _kind() -> Provider:
+    from cluster.kind import KindProvider
+
+    return KindProvider()
+
+
 def _embedded() -> Provider:
     from cluster.embedded import EmbeddedProvider
 
     return EmbeddedProvider()
 
 
-_PROVIDERS: dict[str, Callable[[], Provider]] = {"embedded": _embedded}
+_PROVIDERS: dict[str, Callable[[], Provider]] = {"kind": _kind, "embedded": _embedded}
 """In order of preference; imported only when asked for, as some are slow to import."""
-
-_PLANNED = {"kind": "The kind provider is not part of this version yet."}
 
 PROVIDER_NAMES = ("auto", "kind", "embedded")
 """What a user may ask for."""
@@ -31,26 +35,50 @@ def choose_provider(name: str = "auto") -> tuple[Provider, str]:
     """
     if name == "auto":
         return _best()
-    if name in _PLANNED and name not in _PROVIDERS:
-        raise CannotProvide(_PLANNED[name], "mlk8s up --provider embedded")
     if name not in _PROVIDERS:
         raise ClusterError(f"There is no provider {name!r}: choose {', '.join(PROVIDER_NAMES)}.")
     provider = _PROVIDERS[name]()
     if reason := provider.available():
-        raise CannotProvide(reason)
+        raise CannotProvide(reason, "mlk8s doctor" if name == "kind" else "")
     return provider, f"{name}: as you asked"
 
 
 def _best() -> tuple[Provider, str]:
-    why = [reason.rstrip(".") for key, reason in _PLANNED.items() if key not in _PROVIDERS]
-    for name, make in _PROVIDERS.items():
+    """A cluster that is there already goes first; then the first provider that is ready to start.
+
+    Nothing is fetched or built only because it would be better: kind is chosen where an engine
+    answers and a node image is at hand, so that the choice costs no minutes.
+    """
+    why = []
+    usable: list[tuple[Provider, str]] = []
+    for make in _PROVIDERS.values():
         provider = make()
-        reason = provider.available()
-        if reason is None:
-            running = ClusterSpec().name in provider.names()
-            because = (
-                "its cluster is there already" if running else "it needs neither Docker nor root"
-            )
-            return provider, "; ".join([f"{name}: {because}", *why])
-        why.append(reason.rstrip("."))
-    raise CannotProvide("No provider can run on this machine: " + "; ".join(why) + ".")
+        reason = provider.available() or _not_ready(provider)
+        if reason:
+            why.append(reason.rstrip("."))
+        else:
+            usable.append((provider, _because(provider)))
+    if not usable:
+        raise CannotProvide("No provider can run on this machine: " + "; ".join(why) + ".")
+    for provider, _ in usable:
+        if ClusterSpec().name in provider.names():
+            return provider, f"{provider.name}: its cluster is there already"
+    provider, because = usable[0]
+    return provider, "; ".join([f"{provider.name}: {because}", *why])
+
+
+def _not_ready(provider: Provider) -> str:
+    """Why a provider that could run should not be chosen without being asked for; or nothing."""
+    look = getattr(provider, "image_at_hand", None)
+    if look is None or ClusterSpec().name in provider.names() or look():
+        return ""
+    return (
+        f"{provider.name} could run, but has no node image yet: "
+        f"`mlk8s up --provider {provider.name}` or `mlk8s bundle load FILE` gets one"
+    )
+
+
+def _because(provider: Provider) -> str:
+    if provider.name == "kind":
+        return "a container engine answers and a node image is at hand"
+    return "it needs neither Docker nor root"

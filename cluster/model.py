@@ -173,6 +173,7 @@ class Capabilities(_Spec):
     """What evidence a running cluster can supply, and whether it is real or simulated.
 
     `load` says whether a request rate can be put on a Service (`Provider.load`).
+    `network_policy`: whether the network really refuses what a NetworkPolicy forbids.
     `time_factor` multiplies every simulated duration (0.05: twenty times faster than life); 1.0
     where containers are real.
     """
@@ -181,6 +182,7 @@ class Capabilities(_Spec):
     kubelet: Source | None = None
     containers: Source | None = None
     load: Source | None = None
+    network_policy: Source | None = None
     time_factor: float = 1.0
 
 

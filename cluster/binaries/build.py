@@ -107,6 +107,7 @@ class Builder:
             "-trimpath",
             "-buildvcs=false",
             "-v",
+            *(["-tags", self._project.tags] if self._project.tags else []),
             "-ldflags",
             f"-s -w {self._project.ldflags}".strip(),
             "-o",

@@ -12,7 +12,11 @@ from cluster.model import KUBERNETES_VERSION
 
 ETCD_VERSION = "3.7.3"
 KWOK_VERSION = "0.8.0"
-"""Both must agree with `cluster/tools/*/go.mod` (tested)."""
+KIND_VERSION = "0.33.0"
+CONTAINERD_VERSION = "2.4.2"
+COREDNS_VERSION = "1.15.0"
+METRICS_VERSION = "0.9.0"
+"""All must agree with `cluster/tools/*/go.mod` (tested)."""
 
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
 
@@ -37,6 +41,7 @@ class Project:
     version: str
     tools: tuple[Tool, ...]
     ldflags: str = ""
+    tags: str = ""
 
     @property
     def module(self) -> Path:
@@ -74,6 +79,11 @@ def _kubernetes(name: str, seconds: float, arguments: tuple[str, ...] = ("--vers
     return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", seconds, arguments)
 
 
+def _containerd(name: str, seconds: float, arguments: tuple[str, ...] = ("--version",)) -> Tool:
+    package = f"github.com/containerd/containerd/v2/cmd/{name}"
+    return Tool(name, "containerd", package, seconds, arguments)
+
+
 PROJECTS: dict[str, Project] = {
     project.name: project
     for project in (
@@ -99,15 +109,67 @@ PROJECTS: dict[str, Project] = {
                 _kubernetes("kube-controller-manager", 55),
                 _kubernetes("kube-scheduler", 8),
                 _kubernetes("kubectl", 20, ("version", "--client")),
+                _kubernetes("kubelet", 45),
+                _kubernetes("kubeadm", 20, ("version", "-o", "short")),
+                _kubernetes("kube-proxy", 5),
             ),
             _kubernetes_flags(),
+        ),
+        Project("kind", KIND_VERSION, (Tool("kind", "kind", "sigs.k8s.io/kind", 5, ("version",)),)),
+        Project(
+            "containerd",
+            CONTAINERD_VERSION,
+            (
+                _containerd("containerd", 50),
+                _containerd("containerd-shim-runc-v2", 5, ("-v",)),
+                _containerd("ctr", 10),
+            ),
+            f"-X github.com/containerd/containerd/v2/version.Version=v{CONTAINERD_VERSION}",
+            # Snapshotters that no node image uses, and that need C libraries.
+            "no_btrfs no_aufs no_zfs no_devmapper",
+        ),
+        Project(
+            "coredns",
+            COREDNS_VERSION,
+            (Tool("coredns", "coredns", "github.com/coredns/coredns", 240, ("-version",)),),
+        ),
+        Project(
+            "metrics-server",
+            METRICS_VERSION,
+            (
+                Tool(
+                    "metrics-server",
+                    "metrics-server",
+                    "sigs.k8s.io/metrics-server/cmd/metrics-server",
+                    140,
+                ),
+            ),
+            f"-X k8s.io/client-go/pkg/version.gitVersion=v{METRICS_VERSION}",
         ),
     )
 }
 
-TOOLS: dict[str, Tool] = {
+KNOWN: dict[str, Tool] = {
     tool.name: tool for project in PROJECTS.values() for tool in project.tools
 }
+"""Every program that can be asked for by name."""
+
+NODE_TOOLS = (
+    "kubelet",
+    "kubeadm",
+    "kube-proxy",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "coredns",
+    "metrics-server",
+)
+"""What a node image consists of besides the control plane; Linux only."""
+
+TOOLS: dict[str, Tool] = {
+    name: tool for name, tool in KNOWN.items() if name not in NODE_TOOLS and name != "kind"
+}
+"""What the embedded control plane consists of: the programs that are meant where none is named."""
 
 
 def go_platform() -> tuple[str, str]:
@@ -152,6 +214,14 @@ def official_source(tool: Tool) -> Source | None:
         folder = f"etcd-v{version}-{system}-{machine}"
         archive = f"{folder}.zip" if system == "darwin" else f"{folder}.tar.gz"
         return Source(f"{base}/{archive}", f"{base}/SHA256SUMS", f"{folder}/etcd")
+    if tool.project == "kind":
+        url = (
+            f"https://github.com/kubernetes-sigs/kind/releases/download/v{version}"
+            f"/kind-{system}-{machine}"
+        )
+        return Source(url, f"{url}.sha256sum")
+    if tool.project != "kwok":
+        return None  # only for node images that are built from source
     repository = "kubernetes-sigs/kwok"
     return Source(
         f"https://github.com/{repository}/releases/download/v{version}"

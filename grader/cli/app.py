@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grader.cli import check, clusters, labs, tour, verify
+from grader.cli import bundle, check, clusters, doctor, labs, tour, verify
 from grader.cli.consoles import err
 from grader.errors import EXIT_INTERRUPTED, EXIT_MACHINE, EXIT_USAGE, GraderError
 
@@ -41,6 +41,8 @@ labs.add_to(app)
 check.add_to(app)
 clusters.add_to(app)
 verify.add_to(app)
+bundle.add_to(app)
+doctor.add_to(app)
 
 
 def run(arguments: list[str] | None = None) -> int:

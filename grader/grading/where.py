@@ -37,6 +37,11 @@ def cluster_for(
                     f"mlk8s check {lab.number} --cluster embedded",
                 )
             yield use_context(where.removeprefix(CONTEXT), really)
+        elif lab.file.isolation == "cluster" and where == "kind":
+            raise UsageError(
+                f"lab {lab.number} needs nodes of its own, which only the embedded cluster has yet",
+                f"mlk8s check {lab.number} --cluster embedded",
+            )
         elif lab.file.isolation == "cluster":
             from cluster.embedded import fresh
 

@@ -24,8 +24,12 @@ pytestmark = pytest.mark.embedded
 
 LAB = find_lab("14")
 COMMAND = [sys.executable, "-m", "grader.cli"]
-CHECK = [*COMMAND, "check", "14", "--submission", str(LAB.solution)]
-SLOW = [*COMMAND, "check", "02", "--submission", str(find_lab("02").solution), "--json"]
+UP = [*COMMAND, "up", "--provider", "embedded"]
+CHECK = [*COMMAND, "check", "14", "--submission", str(LAB.solution), "--cluster", "embedded"]
+SLOW = [
+    *(*COMMAND, "check", "02", "--submission", str(find_lab("02").solution)),
+    *("--cluster", "embedded", "--json"),
+]
 """Lab 02 takes some seconds, so that there is a middle in which things can happen."""
 
 
@@ -69,7 +73,7 @@ def namespaces() -> set[str]:
 @contextlib.contextmanager
 def in_the_middle(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A check whose namespace exists, so that its scenario is under way."""
-    code, _, err = finish(start([*COMMAND, "up"]))
+    code, _, err = finish(start(UP))
     assert code == 0, err
     before = namespaces()
     process = start(command)
@@ -98,14 +102,14 @@ def test_the_reference_passes_and_its_recording_judges_the_same() -> None:
 
 
 def test_nothing_of_a_run_is_left_behind() -> None:
-    finish(start([*COMMAND, "up"]))
+    finish(start(UP))
     before = namespaces()
     assert finish(start(CHECK))[0] == 0
     assert not namespaces() - before
 
 
 def test_two_checks_side_by_side() -> None:
-    finish(start([*COMMAND, "up"]))
+    finish(start(UP))
     processes = [start([*CHECK, "--json"]) for _ in range(3)]
     assert [finish(process)[0] for process in processes] == [0, 0, 0]
 
@@ -130,7 +134,7 @@ def test_a_killed_api_server_is_never_a_verdict_and_the_next_check_mends_it() ->
 
 
 def test_ctrl_c_leaves_nothing_behind() -> None:
-    finish(start([*COMMAND, "up"]))
+    finish(start(UP))
     before = namespaces()
     with in_the_middle(SLOW) as process:
         process.send_signal(signal.SIGINT)
@@ -145,7 +149,7 @@ def test_ctrl_c_leaves_nothing_behind() -> None:
 
 
 def test_a_full_disk_is_the_machines_fault() -> None:
-    finish(start([*COMMAND, "up"]))
+    finish(start(UP))
     # More than the cluster's small files need, less than the recording.
     code, out, err = finish(start(CHECK, limit=8192))
     assert code == 3, out + err
@@ -181,7 +185,7 @@ def test_as_plain_pytest(where: str, code: int) -> None:
 
 
 def test_a_context_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish(start([*COMMAND, "up"]))
+    finish(start(UP))
     mine = tmp_path / "config"
     mine.write_bytes(EmbeddedProvider().kubeconfig(CLUSTER_NAME).read_bytes())
     before = mine.read_bytes()
@@ -204,7 +208,7 @@ def test_a_lab_that_changes_nodes_is_not_played_on_anybodys_cluster() -> None:
 
 
 def test_the_tour() -> None:
-    code, out, err = finish(start([*COMMAND, "tour"]))
+    code, out, err = finish(start([*COMMAND, "tour", "--provider", "embedded"]))
     assert code == 0, out + err
     assert out.count("FAILED") == 2
     for words in ("files only", "Kubernetes 1.35", "which no Pod carries", "check 14"):

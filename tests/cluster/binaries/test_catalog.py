@@ -18,6 +18,10 @@ MODULES = {
     "kubernetes": "k8s.io/kubernetes",
     "etcd": "go.etcd.io/etcd/server/v3",
     "kwok": "sigs.k8s.io/kwok",
+    "kind": "sigs.k8s.io/kind",
+    "containerd": "github.com/containerd/containerd/v2",
+    "coredns": "github.com/coredns/coredns",
+    "metrics-server": "sigs.k8s.io/metrics-server",
 }
 
 
@@ -52,6 +56,9 @@ def test_the_go_that_is_asked_for_can_build_every_module() -> None:
         ("etcd Version: 3.7.3\nGit SHA: abc\nGo Version: go1.26.8\n", "3.7.3"),
         ("kwokctl version v0.8.0 go1.26.8 (linux/amd64)\n", "0.8.0"),
         ("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0\n", "1.32.4-dispatcher"),
+        ("kind v0.33.0 go1.26.8 linux/amd64\n", "0.33.0"),
+        ("CoreDNS-1.15.0\nlinux/amd64, go1.26.8, \n", "1.15.0"),
+        ("containerd-shim-runc-v2:\n  Version:  v2.4.2\n", "2.4.2"),
         ("", ""),
     ],
 )

@@ -1,0 +1,3 @@
+module mlk8s.invalid/images/model
+
+go 1.25.0

@@ -1,0 +1,57 @@
+"""What this machine lacks that clusters of containers would otherwise take for granted."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from pathlib import Path
+
+_SYS_RESOURCE = 24  # CAP_SYS_RESOURCE, see capabilities(7)
+CGROUP = Path("/sys/fs/cgroup")
+PROC = Path("/proc")
+
+
+def cgroup_version() -> int | None:
+    """1 or 2, or None where there are no cgroups (macOS)."""
+    if (CGROUP / "cgroup.controllers").exists():
+        return 2
+    return 1 if CGROUP.is_dir() else None
+
+
+def may_raise_limits() -> bool:
+    """Whether processes here may raise their limits, as container engines do by default."""
+    try:
+        status = (PROC / "self/status").read_text()
+    except OSError:
+        return True
+    for line in status.splitlines():
+        if line.startswith("CapBnd:"):
+            return bool(int(line.split()[1], 16) >> _SYS_RESOURCE & 1)
+    return True
+
+
+def mixed_cgroups() -> bool:
+    """Whether cgroup v1 is in use and v2 has controllers besides, which crun refuses."""
+    try:
+        return bool((CGROUP / "unified/cgroup.controllers").read_text().strip())
+    except OSError:
+        return False
+
+
+def podman_settings() -> str:
+    """A containers.conf for what podman cannot do here by default; empty where nothing is wrong."""
+    parts = []
+    if not may_raise_limits():
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        # podman lowers its own limit on processes a little; this one is safe, and plenty.
+        processes = min(resource.getrlimit(resource.RLIMIT_NPROC)[1] // 3, 32768)
+        limits = [
+            f'"{name}={value}:{value}"'
+            for name, value in (("nofile", files), ("nproc", processes))
+            if value > 0  # not where there is no limit
+        ]
+        if limits:
+            parts.append(f"[containers]\ndefault_ulimits = [{', '.join(limits)}]\n")
+    if mixed_cgroups() and shutil.which("runc"):
+        parts.append('[engine]\nruntime = "runc"\n')
+    return "\n".join(parts)

@@ -1,0 +1,137 @@
+"""The folder of one kind cluster: what was asked for and how far creation got.
+
+<home>/kind/<name>.lock          held while a cluster is created or deleted
+<home>/kind/<name>/state.json    the Record below
+                  /kubeconfig    mode 0600, certificates inside
+                  /kind.yaml     what kind was told
+                  /kind.log      what kind said
+                  /tls/          the same certificates as files
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cluster.embedded.api import Access
+from cluster.errors import ClusterBusy, ClusterDown, ClusterError
+from cluster.model import Capabilities, ClusterSpec
+from cluster.paths import home_dir, make_dir, write_whole
+
+
+class Record(BaseModel):
+    """What is written down about a cluster. `creating` means: not to be trusted, make it anew."""
+
+    model_config = ConfigDict(frozen=True)
+    phase: Literal["creating", "ready"]
+    spec: ClusterSpec
+    engine: Literal["docker", "podman"]
+    image: str
+    images: tuple[str, ...] = ()
+    """Digests of the lab images that its nodes have."""
+    capabilities: Capabilities = Capabilities()
+
+
+class Folder:
+    """The files of one kind cluster."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path = clusters_dir() / name
+        self.kubeconfig = self.path / "kubeconfig"
+        self.config = self.path / "kind.yaml"
+        self.log = self.path / "kind.log"
+        self._record = self.path / "state.json"
+
+    def exists(self) -> bool:
+        """Whether anything of this cluster is written down."""
+        return self.path.is_dir()
+
+    def read(self) -> Record | None:
+        """The record, or None where there is none that can be read."""
+        try:
+            return Record.model_validate_json(self._record.read_text())
+        except (OSError, ValidationError):
+            return None
+
+    def write(self, record: Record) -> None:
+        """Store the record, whole or not at all."""
+        make_dir(self.path, 0o700)
+        write_whole(self._record, record.model_dump_json(indent=2), 0o600)
+
+    def write_kubeconfig(self, raw: str) -> None:
+        """Store kind's kubeconfig under our names: one context, readable by its user only."""
+        try:
+            config = yaml.safe_load(raw)
+            cluster, user = config["clusters"][0], config["users"][0]
+            tls = make_dir(self.path / "tls", 0o700)
+            for holder, key, name in (
+                (cluster["cluster"], "certificate-authority-data", "ca.crt"),
+                (user["user"], "client-certificate-data", "client.crt"),
+                (user["user"], "client-key-data", "client.key"),
+            ):
+                write_whole(tls / name, base64.b64decode(holder[key]), 0o600)
+        except (KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise ClusterError(f"kind gave no usable kubeconfig for {self.name}.") from error
+        context = f"mlk8s-{self.name}" if self.name != "mlk8s" else "mlk8s"
+        cluster["name"] = user["name"] = context
+        config["contexts"] = [{"name": context, "context": {"cluster": context, "user": context}}]
+        config["current-context"] = context
+        write_whole(self.kubeconfig, yaml.safe_dump(config), 0o600)
+
+    def access(self) -> Access:
+        """How to reach the API server. Raises ClusterDown if that was never known."""
+        try:
+            config: Any = yaml.safe_load(self.kubeconfig.read_text())
+            server = str(config["clusters"][0]["cluster"]["server"])
+        except (OSError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
+            raise ClusterDown(f"There is no cluster {self.name}.", "mlk8s up") from error
+        tls = self.path / "tls"
+        return Access(server, tls / "ca.crt", tls / "client.crt", tls / "client.key")
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        try:
+            shutil.rmtree(self.path, ignore_errors=not self.path.exists())
+        except OSError as error:
+            raise ClusterError(f"Cannot remove {self.path}: {error.strerror or error}.") from error
+
+    @contextlib.contextmanager
+    def locked(self, seconds: float = 600.0) -> Iterator[None]:
+        """Hold the cluster for creating or deleting it; raises ClusterBusy after so long."""
+        make_dir(self.path.parent, 0o700)
+        lock = FileLock(self.path.with_name(f"{self.name}.lock"))
+        try:
+            lock.acquire(timeout=seconds)
+        except Timeout as error:
+            raise ClusterBusy(
+                f"Another process is creating or deleting the cluster {self.name}."
+            ) from error
+        except OSError as error:
+            raise ClusterError(f"Cannot lock {lock.lock_file}: {error.strerror}.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def clusters_dir() -> Path:
+    """The folder that holds what is known of every kind cluster of this user."""
+    return home_dir() / "kind"
+
+
+def names() -> list[str]:
+    """Every kind cluster that is written down."""
+    root = clusters_dir()
+    if not root.is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(root) if entry.is_dir())

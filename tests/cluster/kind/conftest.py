@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.kind.fakes import FakeEngine
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """A machine with nothing but fake engines on PATH, and folders of its own."""
+    fake = FakeEngine(tmp_path / "engine")
+    monkeypatch.setenv("PATH", str(fake.bin))
+    monkeypatch.setenv("MLK8S_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MLK8S_CACHE", str(tmp_path / "cache"))
+    for name in ("KIND_EXPERIMENTAL_PROVIDER", "CONTAINERS_CONF", "MLK8S_NODE_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    return fake
