@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
     )(kubectl)
 
 
-def up(provider: Provider = "auto") -> None:
+def up(provider: Provider = "auto", as_json: Json = False) -> None:
     """Bring the cluster up, or repair it. Your own kubeconfig and contexts stay untouched.
 
     Examples:
@@ -37,6 +38,8 @@ def up(provider: Provider = "auto") -> None:
         mlk8s up
 
         mlk8s up --provider embedded
+
+        mlk8s up --json | jq -r .kubeconfig
     """
     from cluster.choose import choose_provider
     from cluster.model import ClusterSpec
@@ -47,11 +50,14 @@ def up(provider: Provider = "auto") -> None:
     err().print(f"Cluster: {reason}", markup=False)
     with ProgressView(err()) as view:
         made = chosen.create(ClusterSpec(name=CLUSTER_NAME, servers=all_servers()), view)
+    if as_json:
+        typer.echo(made.model_dump_json(indent=2))
+        return
     out().print(_sentence(made), markup=False, soft_wrap=True)
     out().print("Look around with `mlk8s kubectl get nodes`.", style="dim", markup=False)
 
 
-def down(provider: Provider = "auto") -> None:
+def down(provider: Provider = "auto", as_json: Json = False) -> None:
     """Remove the cluster that `up` made, and nothing else.
 
     Examples:
@@ -65,6 +71,9 @@ def down(provider: Provider = "auto") -> None:
     chosen, _ = choose_provider(provider)
     with ProgressView(err()) as view:
         removed = chosen.delete(CLUSTER_NAME, view)
+    if as_json:
+        typer.echo(json.dumps({"removed": removed}))
+        return
     out().print("The cluster is gone." if removed else "There was no cluster.")
 
 

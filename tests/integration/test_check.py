@@ -207,6 +207,16 @@ def test_a_lab_that_changes_nodes_is_not_played_on_anybodys_cluster() -> None:
     assert "cluster of its own" in err
 
 
+def test_up_and_down_for_machines() -> None:
+    code, out, err = finish(start([*UP, "--json"]))
+    assert code == 0, err
+    status = json.loads(out)
+    assert (status["running"], status["provider"]) == (True, "embedded")
+    down = [*COMMAND, "down", "--provider", "embedded", "--json"]
+    assert json.loads(finish(start(down))[1]) == {"removed": True}
+    assert json.loads(finish(start(down))[1]) == {"removed": False}
+
+
 def test_the_tour() -> None:
     code, out, err = finish(start([*COMMAND, "tour", "--provider", "embedded"]))
     assert code == 0, out + err
