@@ -46,8 +46,8 @@ def choose_provider(name: str = "auto") -> tuple[Provider, str]:
 def _best() -> tuple[Provider, str]:
     """A cluster that is there already goes first; then the first provider that is ready to start.
 
-    Nothing is fetched or built only because it would be better: kind is chosen where an engine
-    answers and a node image is at hand, so that the choice costs no minutes.
+    Nothing is fetched or built only because it would be better, so that the choice costs no
+    minutes.
     """
     why = []
     usable: list[tuple[Provider, str]] = []
@@ -57,7 +57,7 @@ def _best() -> tuple[Provider, str]:
         if reason:
             why.append(reason.rstrip("."))
         else:
-            usable.append((provider, _because(provider)))
+            usable.append((provider, "it needs neither Docker nor root"))
     if not usable:
         raise CannotProvide("No provider can run on this machine: " + "; ".join(why) + ".")
     for provider, _ in usable:
@@ -68,17 +68,17 @@ def _best() -> tuple[Provider, str]:
 
 
 def _not_ready(provider: Provider) -> str:
-    """Why a provider that could run should not be chosen without being asked for; or nothing."""
+    """Why a provider that could run should not be chosen without being asked for; or nothing.
+
+    kind is experimental in this version: `auto` stays with a kind cluster that somebody has made,
+    and makes none by itself.
+    """
     look = getattr(provider, "image_at_hand", None)
-    if look is None or ClusterSpec().name in provider.names() or look():
+    if look is None or ClusterSpec().name in provider.names():
         return ""
+    ask = f"`mlk8s up --provider {provider.name}`"
+    if look():
+        return f"{provider.name} could run here too, and is experimental: {ask}"
     return (
-        f"{provider.name} could run, but has no node image yet: "
-        f"`mlk8s up --provider {provider.name}` or `mlk8s bundle load FILE` gets one"
+        f"{provider.name} could run, but has no node image yet: {ask} or `mlk8s bundle load FILE`"
     )
-
-
-def _because(provider: Provider) -> str:
-    if provider.name == "kind":
-        return "a container engine answers and a node image is at hand"
-    return "it needs neither Docker nor root"

@@ -29,14 +29,15 @@ def test_auto_takes_the_embedded_provider_and_says_why() -> None:
     assert reason == "embedded: it needs neither Docker nor root; docker is not installed"
 
 
-def test_auto_takes_kind_where_an_engine_answers_and_an_image_is_at_hand(
+def test_auto_leaves_kind_to_those_who_ask_for_it_while_it_is_experimental(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(KindProvider, "available", lambda self: None)
     monkeypatch.setattr(KindProvider, "image_at_hand", lambda self: "some/node:v1")
     provider, reason = choose_provider("auto")
-    assert provider.name == "kind"
-    assert reason == "kind: a container engine answers and a node image is at hand"
+    assert provider.name == "embedded"
+    assert "kind could run here too" in reason
+    assert "`mlk8s up --provider kind`" in reason
 
 
 def test_auto_never_begins_a_long_build_or_pull_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
