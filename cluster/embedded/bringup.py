@@ -26,6 +26,7 @@ from cluster.processes import end, find
 
 READY_SECONDS = 90.0
 ATTEMPTS = 3
+_WATCHERS = ("kube-controller-manager", "kube-scheduler", "kwok-controller")
 
 
 class PortTaken(ClusterError):
@@ -63,7 +64,14 @@ def start_fresh(folder: Folder, tools: Tools, version: str, time_factor: float) 
 
 
 def restart(folder: Folder, tools: Tools) -> None:
-    """Start those components that are not running; what the cluster holds is kept."""
+    """Start those components that are not running; what the cluster holds is kept.
+
+    Where the API server has ended, those that watch it are started anew with it: left alone, they
+    try again ever more rarely, and for a minute or so nothing would happen.
+    """
+    processes = {Path(process.argv[0]).name: process for process in folder.processes()}
+    if "kube-apiserver" not in processes:
+        end([processes[name] for name in _WATCHERS if name in processes])
     living = {process.pid for process in folder.processes()}
     for file in (folder.components / "pids").glob("*.pid"):
         # A pid from before a reboot may belong to anybody now; kwokctl would take it for running.
