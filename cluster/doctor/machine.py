@@ -87,7 +87,7 @@ def folders() -> Finding:
 
 def inotify() -> Finding:
     """Whether enough files can be watched; too few make kubelets fail in odd ways."""
-    low, settings = [], []
+    low, scarce, settings = [], [], []
     for name, (needed, advised) in INOTIFY.items():
         try:
             have = int((machine.PROC / "sys/fs/inotify" / name).read_text())
@@ -95,10 +95,15 @@ def inotify() -> Finding:
             continue
         if have < needed:
             low.append(f"{name} is {have}")
+        elif have < advised:
+            scarce.append(f"{name} is {have}")
         settings.append(f"fs.inotify.{name}={advised}")
-    if not low:
-        return Finding(name="inotify", status="ok", found="enough watches")
     fix = f"sudo sysctl {' '.join(settings)}"
+    if not low and not scarce:
+        return Finding(name="inotify", status="ok", found="enough watches")
+    if not low:
+        found = f"{', '.join(scarce)}: enough for one cluster, not for two at once"
+        return Finding(name="inotify", status="note", found=found, fix=fix, concerns="kind")
     return Finding(name="inotify", status="problem", found=", ".join(low), fix=fix, concerns="kind")
 
 

@@ -29,6 +29,7 @@ from cluster.model import (
 
 MODULES = Path("/lib/modules")
 _NODES_SECONDS = 180.0
+_PROBE_SECONDS = 60.0
 
 
 class KindProvider:
@@ -254,6 +255,11 @@ def _bring_in_line(engine: Engine, folder: Folder, record: Record, progress: Pro
 def _measure(api: Api, folder: Folder, has_images: bool) -> Capabilities:
     """What the cluster can prove; what takes long to find out is asked once for each cluster."""
     measured = probe.measure(api)
+    deadline = time.monotonic() + _PROBE_SECONDS
+    # Right after a restart Pods are not Ready for a while; that says nothing about the cluster.
+    while measured.containers is None and time.monotonic() < deadline:
+        time.sleep(0.5)
+        measured = probe.measure(api)
     before = folder.read()
     if before is not None and before.phase == "ready":
         enforced = before.capabilities.network_policy

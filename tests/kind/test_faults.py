@@ -48,6 +48,7 @@ def test_a_stopped_container_is_named_and_up_starts_it_again(
     assert "mlk8s up" in status.detail
     again = provider.create(ClusterSpec(name=running.name))
     assert again.running
+    assert again.capabilities == running.capabilities
     assert talk.get("configmap", "kept")["data"] == {"a": "b"}
 
 

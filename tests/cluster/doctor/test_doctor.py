@@ -50,7 +50,9 @@ def test_disk() -> None:
     assert machine.disk(GIB).concerns == "everything"
 
 
-@pytest.mark.parametrize(("instances", "status"), [("64", "problem"), ("128", "ok")])
+@pytest.mark.parametrize(
+    ("instances", "status"), [("64", "problem"), ("128", "note"), ("512", "ok")]
+)
 def test_inotify(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instances: str, status: str
 ) -> None:
