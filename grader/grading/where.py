@@ -69,13 +69,15 @@ def shared_cluster(
 
 
 def all_servers() -> tuple[ServerModel, ...]:
-    """The simulated servers of every lab; a lab named later does not hide one named before."""
+    """The simulated servers of every lab, each once."""
     from grader.load.labs import all_labs
 
-    found: dict[str, ServerModel] = {}
-    for lab in all_labs():
-        for server in lab.file.servers:
-            found.setdefault(server.image, server)
+    # By what a model is for: one image may behave differently by tag or container.
+    found = {
+        (server.image, server.tags, server.containers): server
+        for lab in all_labs()
+        for server in lab.file.servers
+    }
     return tuple(found.values())
 
 
