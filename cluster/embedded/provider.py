@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.binaries import ensure
@@ -16,6 +16,7 @@ from cluster.embedded.metrics import load, ready
 from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
 from cluster.embedded.storage import volumes
 from cluster.errors import ClusterDown, ClusterError
+from cluster.locks import as_cluster_error
 from cluster.model import (
     KUBERNETES_VERSION,
     Capabilities,
@@ -69,14 +70,14 @@ class EmbeddedProvider:
 
         Raises ClusterBusy, ToolUnavailable or another ClusterError.
         """
-        with _as_cluster_error():
+        with as_cluster_error():
             return self._create(spec, progress, owner=None)
 
     def create_owned(
         self, spec: ClusterSpec, owner: Owner, progress: Progress = silent
     ) -> ClusterStatus:
         """Like `create`, for a throw-away cluster: it is reaped once its owner has ended."""
-        with _as_cluster_error():
+        with as_cluster_error():
             return self._create(spec, progress, owner)
 
     def _create(self, spec: ClusterSpec, progress: Progress, owner: Owner | None) -> ClusterStatus:
@@ -167,7 +168,7 @@ class EmbeddedProvider:
             return False
         action = f"Removing the cluster {name}"
         progress(ProgressEvent(action, "started"))
-        with _as_cluster_error(), folder.locked():
+        with as_cluster_error(), folder.locked():
             there = folder.exists()
             bringup.destroy(folder)
         folder.forget_lock()
@@ -288,13 +289,3 @@ class EmbeddedProvider:
 
 _PROCESSES = 6
 """etcd, API server, controller manager, scheduler, kwok, simulated kubelet."""
-
-
-@contextlib.contextmanager
-def _as_cluster_error() -> Iterator[None]:
-    """Turn what the operating system refuses (disk full, no permission) into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise ClusterError(f"{error.strerror or error}{where}.") from error

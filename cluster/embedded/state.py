@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cluster.errors import ClusterBusy, ClusterError
+from cluster.errors import ClusterError
+from cluster.locks import holding
 from cluster.model import ClusterSpec
 from cluster.paths import home_dir, make_dir, write_whole
 from cluster.processes import Process, find, mine
@@ -145,20 +145,8 @@ class Folder:
     @contextlib.contextmanager
     def locked(self, seconds: float = 120.0) -> Iterator[None]:
         """Hold the cluster for creating or deleting it; raises ClusterBusy after so long."""
-        make_dir(self.path.parent, 0o700)
-        lock = FileLock(self.path.with_name(f"{self.name}.lock"))
-        try:
-            lock.acquire(timeout=seconds)
-        except Timeout as error:
-            raise ClusterBusy(
-                f"Another process is creating or deleting the cluster {self.name}."
-            ) from error
-        except OSError as error:
-            raise ClusterError(f"Cannot lock {lock.lock_file}: {error.strerror}.") from error
-        try:
+        with holding(self.path.with_name(f"{self.name}.lock"), self.name, seconds):
             yield
-        finally:
-            lock.release()
 
 
 def clusters_dir() -> Path:

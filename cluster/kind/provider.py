@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.binaries import ensure
@@ -17,6 +17,7 @@ from cluster.kind.config import kind_config
 from cluster.kind.engine import Container, Engine, find_engine
 from cluster.kind.machine import may_raise_limits
 from cluster.kind.state import Folder, Record
+from cluster.locks import as_cluster_error
 from cluster.model import (
     Capabilities,
     ClusterSpec,
@@ -65,7 +66,7 @@ class KindProvider:
             raise CannotProvide(reason, "mlk8s doctor")
         engine = find_engine()
         folder = Folder(spec.name)
-        with _as_cluster_error(), folder.locked():
+        with as_cluster_error(), folder.locked():
             old = folder.read()
             image = images.ensure_node_image(engine, progress)
             kind = Kind(ensure(["kind"], progress)["kind"], engine)
@@ -82,7 +83,7 @@ class KindProvider:
             return False
         action = f"Removing the cluster {name}"
         progress(ProgressEvent(action, "started"))
-        with _as_cluster_error(), folder.locked():
+        with as_cluster_error(), folder.locked():
             there = folder.exists()
             engine = find_engine()
             if there:
@@ -280,13 +281,3 @@ def _why_down(name: str) -> str:
     if stopped:
         return f"The container {stopped[0]} is stopped; `mlk8s up` starts it again."
     return f"The control plane of {name} runs but does not answer."
-
-
-@contextlib.contextmanager
-def _as_cluster_error() -> Iterator[None]:
-    """Turn what the operating system refuses (disk full, no permission) into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise ClusterError(f"{error.strerror or error}{where}.") from error

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cluster.embedded.api import Access
-from cluster.errors import ClusterBusy, ClusterDown, ClusterError
+from cluster.errors import ClusterDown, ClusterError
+from cluster.locks import holding
 from cluster.model import Capabilities, ClusterSpec
 from cluster.paths import home_dir, make_dir, write_whole
 
@@ -108,20 +108,8 @@ class Folder:
     @contextlib.contextmanager
     def locked(self, seconds: float = 600.0) -> Iterator[None]:
         """Hold the cluster for creating or deleting it; raises ClusterBusy after so long."""
-        make_dir(self.path.parent, 0o700)
-        lock = FileLock(self.path.with_name(f"{self.name}.lock"))
-        try:
-            lock.acquire(timeout=seconds)
-        except Timeout as error:
-            raise ClusterBusy(
-                f"Another process is creating or deleting the cluster {self.name}."
-            ) from error
-        except OSError as error:
-            raise ClusterError(f"Cannot lock {lock.lock_file}: {error.strerror}.") from error
-        try:
+        with holding(self.path.with_name(f"{self.name}.lock"), self.name, seconds):
             yield
-        finally:
-            lock.release()
 
 
 def clusters_dir() -> Path:
