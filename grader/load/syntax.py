@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from grader.errors import SubmissionError
+from grader.load.limits import MAX_DEPTH
 
 _TAB_INDENT = re.compile(r"[ ]*\t")
 _OPENED = {
@@ -15,6 +16,8 @@ _OPENED = {
     "while parsing a flow sequence": "A [ is opened here, and a comma or the closing ] is missing.",
 }
 _SENTENCES = (
+    # libyaml 0.2.6 has a limit of its own and meets it before the composer meets ours.
+    ("exceeded maximum nesting depth", f"Nested deeper than {MAX_DEPTH} levels.", ""),
     (
         "mapping values are not allowed",
         "A colon stands where no new field can begin.",
