@@ -37,7 +37,10 @@ def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
     """The submission at `path`, held against the lab's allow-list and namespaces."""
     from grader.load import load_submission
 
-    return load_submission(path, name=name, kinds=lab.file.kinds, namespaces=lab.file.namespaces)
+    rules = lab.file
+    return load_submission(
+        path, name=name, kinds=rules.kinds, namespaces=rules.namespaces, forms=rules.forms
+    )
 
 
 def grade(
@@ -118,8 +121,13 @@ def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
 
     recording = read_recording(path)
     sources = [SourceFile(name, text) for name, text in recording.sources]
+    rules = lab.file
     submission = from_sources(
-        recording.submission, sources, kinds=lab.file.kinds, namespaces=lab.file.namespaces
+        recording.submission,
+        sources,
+        kinds=rules.kinds,
+        namespaces=rules.namespaces,
+        forms=rules.forms,
     )
     return Case(key or recording.submission, submission, recording, path)
 

@@ -26,6 +26,8 @@ _TEMPLATE: FieldPath = ("spec", "template", "spec")
 class ManifestObject(Node):
     """One object of the submission, with the API server's defaults filled in."""
 
+    manifest: Manifest
+
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest, with_defaults(manifest.value))
 
