@@ -152,6 +152,8 @@ def _effects(scene: Scene, workload: Object, cause: Cause, pod: str) -> Iterator
         told = cause.about == f"Pod/{pod}"
         said = "" if told else f"Pod {pod} is not Ready"
         yield Effect(f"Pod/{pod}", "Pod not Ready", said)
+    if cause.word == "starting":
+        yield from _leaving(scene, workload)
     status, wanted = workload.get("status") or {}, (workload.get("spec") or {}).get("replicas", 1)
     ready = status.get("readyReplicas") or 0
     if kind in ("Deployment", "StatefulSet"):
@@ -167,6 +169,15 @@ def _effects(scene: Scene, workload: Object, cause: Cause, pod: str) -> Iterator
     for service in services.services_of(scene, workload):
         if not services.ready_endpoints(scene, service)[0]:
             yield _no_endpoints(service, "none of the Pods that it selects is Ready")
+
+
+def _leaving(scene: Scene, workload: Object) -> Iterator[Effect]:
+    """Pods that go while others are not there yet: the dip of a rollout."""
+    names = [p["metadata"]["name"] for p in scene.below(workload, "Pod") if is_terminating(p)]
+    if names:
+        verb = "is" if len(names) == 1 else "are"
+        said = f"meanwhile {', '.join(names[:3])} {verb} being taken away"
+        yield Effect(f"Pod/{names[0]}", "an old Pod already leaving", said)
 
 
 def _rollout(workload: Object, ready: int, wanted: int) -> Iterator[Effect]:

@@ -210,8 +210,9 @@ def _limit(pod: Object, container: str) -> str:
 
 
 def _last_line(scene: Scene, pod: Object, container: str) -> str:
-    """The last line of the container's log, if the recording holds it."""
-    for log in reversed(scene.history.recording.logs):
+    """The last line of the log of the run that ended, if the recording holds it."""
+    # The previous run's log stands before that of a run that may just have begun.
+    for log in scene.history.recording.logs:
         if (log.pod, log.container) == (_name(pod), container) and log.text.strip():
             return f'its log ends with "{log.text.strip().splitlines()[-1].strip()}"'
     return ""

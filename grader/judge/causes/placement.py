@@ -10,7 +10,9 @@ from grader.judge.causes.scene import Scene, namespace_of, title
 from grader.judge.language.state import condition
 from grader.model.recording import Object
 
-_CLAIM = re.compile(r"persistentvolumeclaim|volume node affinity|persistent volumes? to bind")
+_CLAIM = re.compile(
+    r"persistentvolumeclaim|volume node affinity|persistent volumes? to bind", re.IGNORECASE
+)
 _FIELDS = (
     ("Insufficient", "spec.containers[*].resources.requests"),
     ("untolerated taint", "spec.tolerations"),

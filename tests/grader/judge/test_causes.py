@@ -282,6 +282,13 @@ def test_a_pod_that_only_needs_time_is_named_last() -> None:
     assert lines(made)[0].startswith("Service x selects")
 
 
+def test_a_dip_names_the_pod_that_leaves_too_early() -> None:
+    made = with_pod(container())
+    leaving = {**LABELS, "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    made.change("added", pod("web-0-b", owner=WEB, metadata=leaving))
+    assert "meanwhile web-0-b is being taken away" in about(made).lines
+
+
 def test_another_workloads_trouble_explains_nothing() -> None:
     made = with_pod(container("ErrImagePull", "no such tag"))
     made.change("added", pod("other"))
