@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cluster.api import Access, Api
 from cluster.binaries import ensure
 from cluster.embedded import bringup, nodes, simulation
-from cluster.embedded.api import Access, Api
 from cluster.embedded.config import Tools
 from cluster.embedded.health import prove_alive
 from cluster.embedded.metrics import load, ready
