@@ -71,6 +71,16 @@ class Clone(_Action):
     name: str
 
 
+class Trigger(_Action):
+    """Make a Job of a CronJob now, as `kubectl create job NAME --from=cronjob/X` does.
+
+    Nobody waits for two in the morning: `trigger: {of: CronJob/nightly, name: nightly-by-day}`.
+    """
+
+    of: Annotated[str, Field(pattern=r"^CronJob/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+    name: str
+
+
 class Finish(_Action):
     """Tell the running containers of a Job that their work is done (exit code 0 by default).
 
@@ -124,6 +134,7 @@ ACTIONS: dict[str, type[_Action]] = {
     "roll": Roll,
     "delete-pod": DeletePod,
     "clone": Clone,
+    "trigger": Trigger,
     "finish": Finish,
     "cordon": Cordon,
     "try": Try,
@@ -142,6 +153,7 @@ StepKind = Literal[
     "roll",
     "delete-pod",
     "clone",
+    "trigger",
     "finish",
     "cordon",
     "try",

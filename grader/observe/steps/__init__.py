@@ -14,6 +14,7 @@ from grader.observe.steps.delete_pod import play_delete_pod
 from grader.observe.steps.finish import play_finish
 from grader.observe.steps.request import play_request
 from grader.observe.steps.roll import play_roll
+from grader.observe.steps.trigger import play_trigger
 from grader.observe.steps.trying import play_try
 from grader.observe.steps.waits import play_settle, play_wait_gone
 from grader.observe.waiting import Outcome
@@ -27,6 +28,7 @@ PLAYERS: dict[str, StepPlayer] = {
     "roll": play_roll,
     "delete-pod": play_delete_pod,
     "clone": play_clone,
+    "trigger": play_trigger,
     "finish": play_finish,
     "cordon": play_cordon,
     "try": play_try,
