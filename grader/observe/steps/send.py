@@ -1,4 +1,4 @@
-"""The step `try`: manifests that ought to be refused, sent as the learner."""
+"""The step `send`: manifests of the lab's own, to be admitted or refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from grader.errors import CourseError
-from grader.model.scenario import Try
+from grader.model.scenario import Send
 from grader.observe.apply import resolve, send
 from grader.observe.client import ApiAnswer
 from grader.observe.stage import Stage
@@ -16,14 +16,14 @@ from grader.observe.stage import Stage
 Json = dict[str, Any]
 
 
-def play_try(stage: Stage, action: Try) -> None:
+def play_send(stage: Stage, action: Send) -> None:
     """Send each manifest of the lab's files and record the answers."""
     for file in action.files:
         for value, line in _documents(stage.lab.root, file):
-            _try_one(stage, value, f"{file}:{line}")
+            _send_one(stage, value, f"{file}:{line}")
 
 
-def _try_one(stage: Stage, value: Json, place: str) -> None:
+def _send_one(stage: Stage, value: Json, place: str) -> None:
     metadata = value.get("metadata") or {}
     target = f"{value.get('kind')}/{metadata.get('name')}"
     kind, refusal = resolve(stage, value)
