@@ -163,7 +163,7 @@ PROJECTS: dict[str, Project] = {
             f"-X github.com/prometheus/common/version.Version={PROMETHEUS_VERSION}",
             # Rules need none of the two dozen ways to discover what to scrape.
             "remove_all_sd netgo",
-            # Prometheus 3.13 is the Go module 0.313: its major version has no import path of its own.
+            # Prometheus 3.13 is the Go module v0.313: its major has no import path of its own.
             "0." + "{:d}{:02d}.{:d}".format(*map(int, PROMETHEUS_VERSION.split("."))),
         ),
     )
@@ -221,7 +221,7 @@ def acceptable(tool: Tool, version: str) -> bool:
     if version == wanted:
         return True
     if tool.name == "promtool":
-        return version.split(".")[0] == wanted.split(".")[0]
+        return version.split(".", maxsplit=1)[0] == wanted.split(".")[0]
     if tool.name != "kubectl" or not version:
         return False
     have, want = version.split("."), wanted.split(".")
