@@ -15,6 +15,7 @@ from grader.observe.steps.delete_pod import play_delete_pod
 from grader.observe.steps.finish import play_finish
 from grader.observe.steps.request import play_request
 from grader.observe.steps.roll import play_roll
+from grader.observe.steps.rules import play_rules
 from grader.observe.steps.send import play_send
 from grader.observe.steps.trigger import play_trigger
 from grader.observe.steps.waits import play_settle, play_wait_gone
@@ -47,6 +48,7 @@ PLAYERS: dict[str, StepPlayer] = {
     "kill": _not_yet,
     "drain": _not_yet,
     "may": _not_yet,
+    "rules": play_rules,
     "wait-for": _not_yet,
     "delete": play_delete,
     "wait-gone": play_wait_gone,
