@@ -51,6 +51,7 @@ def apply(stage: Stage, manifest: Manifest) -> ApiAnswer:
 def send(stage: Stage, kind: Kind, value: Json) -> ApiAnswer:
     """Create or apply a manifest that has been vetted, under its namespace's real name."""
     value = stage.isolation.names.object_to_real(value)
+    value = stage.isolation.sizes.to_real(value)
     if kind.name == "Node":
         remember(stage, str(value["metadata"]["name"]))
     metadata = value["metadata"]

@@ -69,7 +69,7 @@ class Stage:
         self, verb: str, target: str, said: ApiAnswer, place: str = "", body: str = ""
     ) -> ApiAnswer:
         """Record an answer, with the lab's names in its message."""
-        back = self.isolation.names.text_back
+        back = self.isolation.text_back
         self.answers.append(
             Answer(
                 at=self.recorder.clock(),
