@@ -68,6 +68,7 @@ def _observe(
     lab: Lab, submission: Submission, session: Session, keep: bool, on_step: OnStep | None
 ) -> Recording:
     session.reap_once()
+    session.define(lab.file.crds)
     isolation = place.plan(lab, session.kinds, _namespace_labels(submission))
     hub = session.hub or WatchHub(session.api, isolation.names.real)
     try:
