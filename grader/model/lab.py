@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cluster.crds.catalog import CrdSetName
 from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
-from grader.model.scenario import Step
+from grader.model.scenario import Drain, Step
 
 DEFAULT_KINDS: tuple[str, ...] = (
     "Namespace",
@@ -47,6 +48,12 @@ class LabFile(BaseModel):
     isolation: Literal["namespace", "cluster"] = "namespace"
     namespaces: tuple[str, ...] = Field(min_length=1)
     kinds: tuple[str, ...] = DEFAULT_KINDS
+    forms: tuple[str, ...] = Field(
+        default=(), description="Patterns of the submission's YAML files that hold no objects."
+    )
+    crds: tuple[CrdSetName, ...] = Field(
+        default=(), description="Custom resource definitions that the cluster must have."
+    )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     scenario: tuple[Step, ...] = Field(min_length=1)
@@ -60,6 +67,13 @@ class LabFile(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two steps are called {twice[0]!r}: give one a name with `as`")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_nodes_are_nobody_elses(self) -> LabFile:
+        drains = [s.action for s in self.scenario if isinstance(s.action, Drain)]
+        if self.isolation != "cluster" and any(drain.nodes for drain in drains):
+            raise ValueError("draining nodes needs isolation: cluster; drain a workload with `of`")
         return self
 
 
