@@ -103,7 +103,7 @@ def judge_recordings(lab: Lab, paths: list[Path]) -> list[Result]:
     def loader(key: str, path: Path) -> Callable[[], Case]:
         def read() -> Case:
             case = case_of(lab, path, key)
-            cases[key] = Case(key, case.submission, _without_lists(case), path, case.fault)
+            cases[key] = without_lists(case)
             return case
 
         return read
@@ -172,10 +172,14 @@ def latest_live(lab: Lab, cluster: str) -> Recording | None:
     return None
 
 
-def _without_lists(case: Case) -> Recording | None:
+def without_lists(case: Case) -> Case:
+    """The case with only the head of its recording: what its Result says of where it was played.
+
+    A class is judged one recording at a time; keeping them all would not fit.
+    """
+    from dataclasses import replace
+
     recording = case.recording
     if recording is not None:
-        from dataclasses import replace
-
-        return replace(recording, changes=[], marks=[], answers=[], logs=[], sources=[])
-    return None
+        recording = replace(recording, changes=[], marks=[], answers=[], logs=[], sources=[])
+    return Case(case.id, case.submission, recording, case.path, case.fault, case.unreadable)

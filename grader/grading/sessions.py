@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.model import ClusterSpec, Progress, silent
 from grader.errors import MachineError
+from grader.grading.tools import prepare_tools
 from grader.grading.where import shared_cluster
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
@@ -48,6 +49,7 @@ class Player:
         from grader.observe import observe
 
         try:
+            prepare_tools(lab, self._progress)
             if lab.file.isolation == "cluster":
                 spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
                 with self._pool(lab, spec).take(spec) as status:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from cluster.model import ClusterSpec, ClusterStatus, Progress, ServerModel, silent
 from grader.errors import MachineError, UsageError
+from grader.grading.tools import prepare_tools
 from grader.model.lab import Lab
 
 CLUSTER_NAME = "mlk8s"
@@ -28,6 +29,7 @@ def cluster_for(
 
     _known(where)
     try:
+        prepare_tools(lab, progress)
         if where.startswith(CONTEXT):
             from cluster.kubeconfig import use_context
 

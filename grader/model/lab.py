@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
-from grader.model.scenario import Step
+from grader.model.scenario import Drain, Step
 
 DEFAULT_KINDS: tuple[str, ...] = (
     "Namespace",
@@ -63,6 +63,13 @@ class LabFile(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two steps are called {twice[0]!r}: give one a name with `as`")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_nodes_are_nobody_elses(self) -> LabFile:
+        drains = [s.action for s in self.scenario if isinstance(s.action, Drain)]
+        if self.isolation != "cluster" and any(drain.nodes for drain in drains):
+            raise ValueError("draining nodes needs isolation: cluster; drain a workload with `of`")
         return self
 
 

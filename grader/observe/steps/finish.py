@@ -32,7 +32,8 @@ def play_finish(stage: Stage, action: Finish) -> None:
     running = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
     if not running:
         message = f"{action.of} has no running Pods."
-        stage.answer("patch", action.of, ApiAnswer(404, "NoPods", message))
+        said = ApiAnswer(404, "NoPods", message)
+        stage.answer("patch", action.of, said, namespace=namespace)
     for pod in running:
         name = str(pod["metadata"]["name"])
         if not stage.simulated:
@@ -40,7 +41,7 @@ def play_finish(stage: Stage, action: Finish) -> None:
             continue
         change = {"metadata": {"annotations": {ANNOTATION: str(action.exit_code)}}}
         said = stage.api.call("PATCH", stage.path("Pod", namespace, name), change, content=MERGE)
-        stage.answer("patch", f"Pod/{name}", said)
+        stage.answer("patch", f"Pod/{name}", said, namespace=namespace)
         stage.expect(KNOWN["Pod"], namespace, name, said)
 
 
@@ -48,7 +49,9 @@ def _ask(stage: Stage, namespace: str, name: str, exit_code: int) -> None:
     """Ask a real trainer to finish, through the API server; then wait until its kubelet says so."""
     path = stage.path("Pod", namespace, f"{name}:{PORT}")
     said = stage.api.call("GET", f"{path}/proxy/finish?code={exit_code}", accept="*/*")
-    stage.answer("request", f"Pod/{name}:{PORT}/finish", said, body=said.text[:1000])
+    stage.answer(
+        "request", f"Pod/{name}:{PORT}/finish", said, body=said.text[:1000], namespace=namespace
+    )
     if not said.ok:
         return
 

@@ -165,18 +165,18 @@ def test_refusals_are_facts(session: Session) -> None:
     assert any('violates PodSecurity "baseline' in event["message"] for event in events)
 
 
-def test_try_clone_delete_and_wait_gone(session: Session, tmp_path: Path) -> None:
+def test_send_clone_delete_and_wait_gone(session: Session, tmp_path: Path) -> None:
     bad = {**SERVICE, "metadata": {"name": "Bad_Name", "namespace": SPACE}}
     (tmp_path / "bad.yaml").write_text("# a comment\n" + yaml.safe_dump(bad))
     scenario = [
         "apply",
-        {"try": {"files": ["bad.yaml"]}},
+        {"send": {"files": ["bad.yaml"]}},
         {"clone": {"object": "Deployment/web", "name": "twin"}},
         "delete",
         {"wait-gone": {}, "as": "gone"},
     ]
     recording = observe(a_lab(scenario, root=tmp_path), web(), session.cluster, session=session)
-    tried = next(answer for answer in recording.answers if answer.step == "try")
+    tried = next(answer for answer in recording.answers if answer.step == "send")
     assert (tried.verb, tried.code, tried.place) == ("create", 422, "bad.yaml:2")
     assert names(recording, "Deployment") == {"web", "twin"}
     gone = {
