@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster.bundle.archive import image_id
 from cluster.bundle.manifest import Item
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
-from cluster.bundle.source.lab import METRICS
+from cluster.bundle.source.lab import LOAD, METRICS
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.engine import Container, Engine
@@ -22,6 +22,8 @@ _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
 _MIRROR = "/kind/mirror"
 _AT_ONCE = 3
+_OURS = frozenset({METRICS, LOAD})
+"""Images that run on the control plane, so that workers are for the labs' Pods alone."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def reachable(seconds: float = 2.0) -> bool:
 
 def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) -> tuple[str, ...]:
     """Give every node the images of the store that it lacks: workers those of the labs, the
-    control plane metrics-server. Returns the digests of all."""
+    control plane metrics-server and the load generator. Returns the digests of all."""
     store = Store()
     items = [item for item in store.items() if item.kind == "image"]
     if not items or not any(node.role == "worker" for node in nodes):
@@ -160,7 +162,7 @@ def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) 
 
 def _meant_for(node: Container, items: list[Item]) -> list[Item]:
     of_labs = node.role == "worker"
-    return [item for item in items if (METRICS not in item.names) is of_labs]
+    return [item for item in items if _OURS.isdisjoint(item.names) is of_labs]
 
 
 def _give(engine: Engine, store: Store, node: Container, items: list[Item]) -> None:

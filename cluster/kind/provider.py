@@ -11,8 +11,10 @@ from pathlib import Path
 from cluster.api import Api
 from cluster.binaries import ensure
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
+from cluster.bundle.source.lab import LOAD
+from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterDown, ClusterError, Unsupported
-from cluster.kind import addons, images, nodes, probe, sizes, state
+from cluster.kind import addons, images, nodes, probe, sizes, state, traffic
 from cluster.kind.bringup import Kind
 from cluster.kind.config import kind_config
 from cluster.kind.engine import Container, Engine, find_engine
@@ -167,11 +169,23 @@ class KindProvider:
         self.kubeconfig(name)
 
     def load(self, name: str, namespace: str, service: str, rate: float) -> None:
-        """Always Unsupported: real containers take real requests."""
-        raise Unsupported(
-            f"{name} runs real containers, so {rate:g} requests a second on {namespace}/{service}"
-            " must really be sent."
-        )
+        """Let real requests be sent to a Service. Where nodes are smaller than the lab says, so is
+        the rate: each replica is as busy as it would be. Raises Unsupported, ClusterError."""
+        record = Folder(name).read()
+        if record is None or record.capabilities.load is None:
+            raise Unsupported(f"{name} has no image of the load generator: `mlk8s bundle build`.")
+        rate *= record.capabilities.size_factor
+        with Api(Folder(name).access(), timeout=15) as api:
+            traffic.put_load(api, namespace, service, rate, record.spec.servers)
+
+    def kill(self, name: str, node: str, container_id: str, code: int) -> None:
+        """End a container's process, as its Pod names it, so that it exits with this code.
+
+        Raises Unsupported for codes that no signal gives, ClusterError.
+        """
+        engine = find_engine()
+        where = nodes.container_of(engine, Folder(name).engine_name, node)
+        traffic.end_process(engine, where, container_id, code)
 
     def queue(
         self,
@@ -301,7 +315,10 @@ def _bring_in_line(engine: Engine, folder: Folder, record: Record, progress: Pro
         nodes.wait_for_basics(api)
         nodes.wait_allocatable(api, spec.nodes)
         measured = _measure(api, folder, bool(loaded))
-    measured = measured.model_copy(update={"size_factor": 1 / _divisor(record)})
+    has_load = Store().find("image", LOAD) is not None
+    measured = measured.model_copy(
+        update={"size_factor": 1 / _divisor(record), "load": "real" if has_load else None}
+    )
     folder.write(
         record.model_copy(update={"phase": "ready", "images": loaded, "capabilities": measured})
     )
