@@ -13,14 +13,22 @@ SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6}
 
 
 class Roll(Action):
-    """Give a workload's container another image, as a release would.
+    """Give a workload's container another image, as a release would, in one change.
 
-    Example: `roll: {object: Deployment/web, container: server, image: "web:v2"}`.
+    `labels` and `annotations` go onto the Pod template with it, where a pipeline writes which
+    version this is. `change_cause` goes into the workload's own annotation of that meaning, which
+    `kubectl rollout history` shows for the revision.
+
+    Example: `roll: {object: Deployment/web, container: server, image: "web:v2"}`,
+    `roll: {object: Deployment/web, container: server, image: "web:v2", labels: {version: v2}}`.
     """
 
     object: ObjectRef
     container: str
     image: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    change_cause: str | None = None
 
 
 class Scale(Action):
