@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cluster.embedded.api import Api, ApiError
+from cluster.api import Api, ApiError
 from cluster.errors import ClusterError
 from cluster.model import NodeSpec
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from cluster.api import Api
 from cluster.binaries import ensure
-from cluster.embedded.api import Api
 from cluster.errors import CannotProvide, ClusterDown, ClusterError, Unsupported
 from cluster.kind import addons, images, nodes, probe, state
 from cluster.kind.bringup import Kind

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cluster.embedded.api import Access
+from cluster.api import Access
 from cluster.errors import ClusterDown, ClusterError
 from cluster.locks import holding
 from cluster.model import Capabilities, ClusterSpec

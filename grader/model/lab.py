@@ -47,6 +47,9 @@ class LabFile(BaseModel):
     isolation: Literal["namespace", "cluster"] = "namespace"
     namespaces: tuple[str, ...] = Field(min_length=1)
     kinds: tuple[str, ...] = DEFAULT_KINDS
+    forms: tuple[str, ...] = Field(
+        default=(), description="Patterns of the submission's YAML files that hold no objects."
+    )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     scenario: tuple[Step, ...] = Field(min_length=1)

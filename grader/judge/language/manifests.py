@@ -6,6 +6,7 @@ import difflib
 
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note
+from grader.judge.language.fields import FilledForm
 from grader.judge.language.objects import ManifestObject
 from grader.model.manifest import Submission
 
@@ -58,6 +59,16 @@ class Manifests:
             raise CheckFailed(f"a {kind} called {name}{place}", self._nearest(kind, name))
         note(f"{kind}/{name} is defined", found.where, weak=True)
         return found
+
+    def form(self, name: str) -> FilledForm:
+        """The form in the file of this name (`.yml` and `.json` are as good); fails without it."""
+        stem = name.rpartition(".")[0]
+        for form in self.submission.forms:
+            if form.file.rpartition(".")[0] == stem:
+                note(f"{form.file} is filled in", str(form.place), weak=True)
+                return FilledForm(form, form.value)
+        seen = ", ".join(form.file for form in self.submission.forms) or "no form"
+        raise CheckFailed(f"the form {name}", seen)
 
     def are_valid(self) -> None:
         """No file has a field, type or kind that Kubernetes does not know."""

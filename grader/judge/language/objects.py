@@ -27,6 +27,8 @@ _SELECTOR: FieldPath = ("spec", "selector")
 class ManifestObject(Node):
     """One object of the submission, with the API server's defaults filled in."""
 
+    manifest: Manifest
+
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest, with_defaults(manifest.value))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
@@ -12,6 +12,9 @@ from grader.judge.language.expectation import note, show
 from grader.judge.language.state import Endpoint, History, State
 from grader.judge.language.timeline import Moment, Timeline
 from grader.model.recording import Answer, Mark, Object, Recording
+
+if TYPE_CHECKING:
+    from grader.judge.causes import Chain
 
 Value = TypeVar("Value")
 
@@ -105,6 +108,13 @@ class Span:
             and (self._begin is None or answer.step == self.step)
         ]
         return Answers(found, self.step)
+
+    def cause(self, of: str, namespace: str | None = None) -> Chain | None:
+        """Why `Kind/name` is unhealthy when the span ends, or None: `grader.judge.causes`."""
+        from grader.judge.causes import causes_of
+
+        end = self._end.version if self._end else None
+        return causes_of(self, of, namespace=namespace, moment=end)
 
     def ended(self, note_text: str) -> None:
         """The step ended this way: "settled", "quiet" or "too long"."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -102,6 +102,17 @@ class Kill(Action):
     def code(self) -> int:
         """The exit code that the kubelet will report."""
         return 128 + SIGNALS[self.signal or "KILL"] if self.exit_code is None else self.exit_code
+
+
+class Trigger(Action):
+    """Make a Job of a CronJob now, as `kubectl create job NAME --from=cronjob/X` does.
+
+    Nobody waits for two in the morning. Example:
+    `trigger: {of: CronJob/nightly, name: nightly-by-day}`.
+    """
+
+    of: Annotated[str, Field(pattern=r"^CronJob/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+    name: str
 
 
 class Finish(Action):

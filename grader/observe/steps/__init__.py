@@ -16,6 +16,7 @@ from grader.observe.steps.finish import play_finish
 from grader.observe.steps.request import play_request
 from grader.observe.steps.roll import play_roll
 from grader.observe.steps.send import play_send
+from grader.observe.steps.trigger import play_trigger
 from grader.observe.steps.waits import play_settle, play_wait_gone
 from grader.observe.waiting import Outcome
 
@@ -34,6 +35,7 @@ PLAYERS: dict[str, StepPlayer] = {
     "roll": play_roll,
     "delete-pod": play_delete_pod,
     "clone": play_clone,
+    "trigger": play_trigger,
     "finish": play_finish,
     "cordon": play_cordon,
     "send": play_send,
