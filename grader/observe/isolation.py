@@ -30,6 +30,7 @@ LEVELS = ("privileged", "baseline", "restricted")
 LOWEST = "baseline"
 
 OURS = "mlk8s.dev/"
+_GRANTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _HARD = {
     "pods": "120",
@@ -78,7 +79,12 @@ class Isolation:
         return (
             (kind == "ResourceQuota" and name == QUOTA)
             or (kind == "ConfigMap" and name == "kube-root-ca.crt")
-            or (kind in ("Role", "RoleBinding") and name == identity.name_of(self.run))
+            or (kind in _GRANTS and self._is_grant(str(name)))
+        )
+
+    def _is_grant(self, name: str) -> bool:
+        return name == identity.name_of(self.run) or name.startswith(
+            identity.probe_name_of(self.run)
         )
 
     def retouch(self, obj: Object) -> Object:

@@ -11,8 +11,8 @@ from cluster.model import ClusterStatus
 from grader.errors import GraderError, MachineError
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
-from grader.model.recording import Mark, Recording
-from grader.model.scenario import Step
+from grader.model.recording import Mark, Object, Recording
+from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
 from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
@@ -23,6 +23,8 @@ from grader.observe.recorder import Recorder
 from grader.observe.session import Session
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
+from grader.observe.steps.send import given_objects
+from grader.observe.tempo import as_written
 from grader.observe.waiting import Outcome, settle, wait_gone
 
 OnStep = Callable[[str, str], None]
@@ -109,7 +111,7 @@ class _Run:
         self._on_step = on_step or _say_nothing
         self._marks: list[Mark] = []
         self._started = datetime.now(UTC)
-        self._recorder = Recorder(isolation.names, isolation.hides, isolation.retouch)
+        self._recorder = Recorder(isolation.names, isolation.hides, self._retouch)
         self._stage = Stage(
             api=session.api,
             kinds=session.kinds,
@@ -118,14 +120,28 @@ class _Run:
             isolation=isolation,
             lab=lab,
             submission=submission,
-            capabilities=session.cluster.capabilities,
+            cluster=session.cluster,
             watched=self._watched(),
         )
+        if self._stage.simulated:
+            self._stage.tempo = session.cluster.capabilities.time_factor
+
+    def _retouch(self, obj: Object) -> Object:
+        return as_written(self._isolation.retouch(obj))
 
     def _watched(self) -> tuple[Kind, ...]:
-        base = [self._session.kinds.named(name) for name in ALWAYS]
-        found = dict.fromkeys(kind for kind in base if kind is not None)
-        return tuple(found | dict.fromkeys(self._isolation.kinds))
+        kinds = self._session.kinds
+        found = dict.fromkeys(kinds.named(name) for name in ALWAYS)
+        found |= dict.fromkeys(self._isolation.kinds)
+        given = [
+            kinds.of(str(value.get("kind")), str(value.get("apiVersion")))
+            for step in self._lab.file.scenario
+            if isinstance(step.action, Send)
+            for file in step.action.files
+            for value, _ in given_objects(self._lab.root, file)
+        ]
+        found |= dict.fromkeys(given)
+        return tuple(kind for kind in found if kind is not None)
 
     def record(self, keep: bool) -> Recording:
         """Prepare, play, clean up, whatever happens in between."""
@@ -252,6 +268,7 @@ class _Run:
             answers=stage.answers,
             logs=stage.logs,
             gaps=self._recorder.gaps,
+            samples=stage.samples,
             sources=[(source.path, source.text) for source in stage.submission.sources],
             fault=fault,
             seconds=self._recorder.clock(),

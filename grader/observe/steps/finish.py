@@ -15,11 +15,12 @@ ANNOTATION = "sim.mlk8s.dev/finish"
 
 def play_finish(stage: Stage, action: Finish) -> None:
     """Annotate the running Pods; real containers cannot be told, which is recorded."""
+    namespace = stage.namespace_of(action.namespace)
     if not stage.simulated:
         message = "Real containers end when their work is done; they cannot be told to."
-        stage.answer("patch", action.of, ApiAnswer(0, "NotPossible", message))
+        said = ApiAnswer(0, "NotPossible", message)
+        stage.answer("patch", action.of, said, namespace=namespace)
         return
-    namespace = stage.namespace_of(action.namespace)
     stage.sync(("Pod", "Job"))
     pods = [
         pod for pod in stage.owned_pods(*kind_and_name(action.of), namespace) if not is_over(pod)
@@ -27,10 +28,11 @@ def play_finish(stage: Stage, action: Finish) -> None:
     running = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
     if not running:
         message = f"{action.of} has no running Pods."
-        stage.answer("patch", action.of, ApiAnswer(404, "NoPods", message))
+        said = ApiAnswer(404, "NoPods", message)
+        stage.answer("patch", action.of, said, namespace=namespace)
     for pod in running:
         name = str(pod["metadata"]["name"])
         change = {"metadata": {"annotations": {ANNOTATION: str(action.exit_code)}}}
         said = stage.api.call("PATCH", stage.path("Pod", namespace, name), change, content=MERGE)
-        stage.answer("patch", f"Pod/{name}", said)
+        stage.answer("patch", f"Pod/{name}", said, namespace=namespace)
         stage.expect(KNOWN["Pod"], namespace, name, said)
