@@ -60,13 +60,19 @@ class Player:
             raise MachineError(str(error), error.hint) from error
 
     def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
-        from cluster.embedded import ClusterPool
-
         with self._lock:
             if lab.id not in self._pools:
-                pool = ClusterPool(size=self._size, spec=spec)
-                self._pools[lab.id] = self._stack.enter_context(pool)
+                self._pools[lab.id] = self._stack.enter_context(self._new_pool(spec))
             return self._pools[lab.id]
+
+    def _new_pool(self, spec: ClusterSpec) -> Any:
+        if self._where == "kind":
+            from cluster.kind.labs import LabClusters
+
+            return LabClusters(self._size, self._progress)
+        from cluster.embedded import ClusterPool
+
+        return ClusterPool(size=self._size, spec=spec)
 
     def _shared_session(self, lab: Lab) -> Any:
         from grader.observe import Session

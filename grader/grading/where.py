@@ -40,10 +40,10 @@ def cluster_for(
                 )
             yield use_context(where.removeprefix(CONTEXT), really)
         elif lab.file.isolation == "cluster" and where == "kind":
-            raise UsageError(
-                f"lab {lab.number} needs nodes of its own, which only the embedded cluster has yet",
-                f"mlk8s check {lab.number} --cluster embedded",
-            )
+            from cluster.kind.labs import lab_cluster
+
+            with lab_cluster(ClusterSpec(nodes=lab.file.nodes), progress) as status:
+                yield status
         elif lab.file.isolation == "cluster":
             from cluster.embedded import fresh
 
