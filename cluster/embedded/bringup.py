@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import cluster
-from cluster.embedded.api import Access, Api
+from cluster.api import Access, Api
 from cluster.embedded.config import (
     Tools,
     choose_ports,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cluster.embedded.api import Api
+from cluster.api import Api
 from cluster.errors import ClusterError
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ import platform
 import time
 from typing import Any
 
-from cluster.embedded.api import Api, ApiError
+from cluster.api import Api, ApiError
 from cluster.errors import ClusterError
 from cluster.model import KUBERNETES_VERSION, NodeSpec
 

@@ -7,8 +7,10 @@ import secrets
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 
+from cluster.embedded import inventory
 from cluster.embedded.provider import EmbeddedProvider
 from cluster.embedded.state import THROW_AWAY, Owner
 from cluster.errors import ClusterError
@@ -23,6 +25,14 @@ def _owner() -> Owner:
 
 def _named(spec: ClusterSpec) -> ClusterSpec:
     return spec.model_copy(update={"name": f"{THROW_AWAY}{secrets.token_hex(4)}"})
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A cluster of the pool, and what was in it when it was fresh."""
+
+    name: str
+    fresh: inventory.Inventory
 
 
 @contextlib.contextmanager
@@ -50,8 +60,9 @@ class ClusterPool:
             with pool.take(spec) as status:
                 ...
 
-    Each cluster is used once. A cluster made ahead has the nodes of `spec`; where `take` asks for
-    others, or for servers, it is brought in line, which takes milliseconds.
+    A cluster that was used is emptied and given out again, but only if it can be proven to be as it
+    was (`inventory`); otherwise it is removed. A cluster has the nodes of `spec`; where `take` asks
+    for others, or for servers, it is brought in line, which takes milliseconds.
     """
 
     def __init__(
@@ -64,7 +75,8 @@ class ClusterPool:
         self._spec = spec or ClusterSpec()
         self._owner = _owner()
         self._workers = ThreadPoolExecutor(max(1, size), thread_name_prefix="cluster-pool")
-        self._ahead: deque[Future[ClusterStatus]] = deque()
+        self._ahead: deque[Future[_Made]] = deque()
+        self._as_new: deque[_Made] = deque()
         self._names: set[str] = set()
         self._closed = False
         for _ in range(size):
@@ -84,28 +96,57 @@ class ClusterPool:
     def _prepare(self) -> None:
         spec = _named(self._spec)
         self._names.add(spec.name)
-        self._ahead.append(self._workers.submit(self._provider.create_owned, spec, self._owner))
+        self._ahead.append(self._workers.submit(self._make, spec))
+
+    def _make(self, spec: ClusterSpec) -> _Made:
+        status = self._provider.create_owned(spec, self._owner)
+        with self._provider.api(status.name) as api:
+            return _Made(status.name, inventory.take(api))
 
     @contextlib.contextmanager
     def take(
         self, spec: ClusterSpec | None = None, progress: Progress = silent
     ) -> Iterator[ClusterStatus]:
-        """A fresh cluster like `spec` (its name is not used), removed afterwards.
+        """A cluster like `spec` (its name is not used) that holds nothing of an earlier use.
 
         Raises ClusterError, also for what went wrong while it was made ahead.
         """
         if self._closed:
             raise ClusterError("The pool of clusters is closed.")
-        if not self._ahead:
-            self._prepare()
-        status = self._ahead.popleft().result()
-        self._prepare()
-        wanted = (spec or self._spec).model_copy(update={"name": status.name})
+        made = self._next()
+        wanted = (spec or self._spec).model_copy(update={"name": made.name})
         try:
             yield self._provider.create_owned(wanted, self._owner, progress)
-        finally:
-            self._provider.delete(status.name)
-            self._names.discard(status.name)
+        except BaseException:
+            self._remove(made.name)
+            raise
+        if self._is_as_new(made):
+            self._as_new.append(made)
+        else:
+            self._remove(made.name)
+
+    def _next(self) -> _Made:
+        with contextlib.suppress(IndexError):
+            return self._as_new.popleft()
+        if not self._ahead:
+            self._prepare()
+        made = self._ahead.popleft().result()
+        self._prepare()
+        return made
+
+    def _is_as_new(self, made: _Made) -> bool:
+        """Empty the cluster; whether the proof succeeded. What fails here costs only time."""
+        if self._closed:
+            return False
+        try:
+            with self._provider.api(made.name) as api:
+                return inventory.restore(api, made.fresh)
+        except ClusterError:
+            return False
+
+    def _remove(self, name: str) -> None:
+        self._provider.delete(name)
+        self._names.discard(name)
 
     def close(self) -> None:
         """Remove every cluster of the pool."""

@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cluster.api import Access, Api
 from cluster.binaries import ensure
 from cluster.embedded import bringup, nodes, simulation
-from cluster.embedded.api import Access, Api
 from cluster.embedded.config import Tools
 from cluster.embedded.health import prove_alive
 from cluster.embedded.metrics import load, ready
@@ -228,7 +228,7 @@ class EmbeddedProvider:
 
         Servers of other images that it already knows stay; those of the same image are replaced.
         """
-        with self._api(name) as api:
+        with self.api(name) as api:
             simulation.teach(api, servers)
             simulation.wait_observed(api)
 
@@ -239,7 +239,7 @@ class EmbeddedProvider:
         """
         if rate < 0:
             raise ClusterError(f"A request rate is not negative: {rate:g}.")
-        with self._api(name) as api:
+        with self.api(name) as api:
             load.put_rate(api, namespace, service, rate)
 
     def queue(
@@ -255,10 +255,11 @@ class EmbeddedProvider:
             queue = load.Queue(metric=metric, value=value, labels=dict(labels or {}))
         except ValueError as error:
             raise ClusterError(f"This is no queue: {error}") from error
-        with self._api(name) as api:
+        with self.api(name) as api:
             load.put_queue(api, namespace, queue)
 
-    def _api(self, name: str) -> Api:
+    def api(self, name: str) -> Api:
+        """A client with the rights of an administrator. Raises ClusterDown without a cluster."""
         self.kubeconfig(name)
         return Api(Access.read(Folder(name).internal_kubeconfig))
 

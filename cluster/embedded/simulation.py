@@ -11,7 +11,7 @@ import json
 import time
 from typing import Any
 
-from cluster.embedded.api import Api, ApiError
+from cluster.api import Api, ApiError
 from cluster.errors import ClusterError
 from cluster.model import ServerModel
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cluster.api import Api
 from cluster.bundle.source.lab import CURL, MODEL_IMAGES
-from cluster.embedded.api import Api
 from cluster.errors import ClusterError
 from cluster.model import Capabilities
 

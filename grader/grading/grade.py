@@ -37,7 +37,10 @@ def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
     """The submission at `path`, held against the lab's allow-list and namespaces."""
     from grader.load import load_submission
 
-    return load_submission(path, name=name, kinds=lab.file.kinds, namespaces=lab.file.namespaces)
+    rules = lab.file
+    return load_submission(
+        path, name=name, kinds=rules.kinds, namespaces=rules.namespaces, forms=rules.forms
+    )
 
 
 def grade(
@@ -100,7 +103,7 @@ def judge_recordings(lab: Lab, paths: list[Path]) -> list[Result]:
     def loader(key: str, path: Path) -> Callable[[], Case]:
         def read() -> Case:
             case = case_of(lab, path, key)
-            cases[key] = Case(key, case.submission, _without_lists(case), path, case.fault)
+            cases[key] = without_lists(case)
             return case
 
         return read
@@ -118,8 +121,13 @@ def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
 
     recording = read_recording(path)
     sources = [SourceFile(name, text) for name, text in recording.sources]
+    rules = lab.file
     submission = from_sources(
-        recording.submission, sources, kinds=lab.file.kinds, namespaces=lab.file.namespaces
+        recording.submission,
+        sources,
+        kinds=rules.kinds,
+        namespaces=rules.namespaces,
+        forms=rules.forms,
     )
     return Case(key or recording.submission, submission, recording, path)
 
@@ -164,10 +172,14 @@ def latest_live(lab: Lab, cluster: str) -> Recording | None:
     return None
 
 
-def _without_lists(case: Case) -> Recording | None:
+def without_lists(case: Case) -> Case:
+    """The case with only the head of its recording: what its Result says of where it was played.
+
+    A class is judged one recording at a time; keeping them all would not fit.
+    """
+    from dataclasses import replace
+
     recording = case.recording
     if recording is not None:
-        from dataclasses import replace
-
-        return replace(recording, changes=[], marks=[], answers=[], logs=[], sources=[])
-    return None
+        recording = replace(recording, changes=[], marks=[], answers=[], logs=[], sources=[])
+    return Case(case.id, case.submission, recording, case.path, case.fault, case.unreadable)

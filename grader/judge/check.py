@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from grader.errors import CourseError
@@ -27,19 +27,27 @@ class CheckInfo:
     hint: str
     after: tuple[str, ...]
     uses: tuple[str, ...]
+    explain: bool = True
 
 
 def check(
-    points: float, *, hint: str, needs: Needs = "manifests", after: str | tuple[str, ...] = ()
+    points: float,
+    *,
+    hint: str,
+    needs: Needs = "manifests",
+    after: str | tuple[str, ...] = (),
+    explain: bool = True,
 ) -> Callable[[Function], Function]:
     """Declare a check worth `points`; the docstring's first line is its title.
 
     `needs` names what the evidence must come from, `after` checks of the same file without which
-    this one is not examined. Raises CourseError at import for a check that is not well formed.
+    this one is not examined. Without `explain` a failure does not show the cause chain, for checks
+    where finding it is the learner's task. Raises CourseError at import for a check that is not
+    well formed.
     """
 
     def mark(function: Function) -> Function:
-        info = _describe(function, points, needs, hint, after)
+        info = replace(_describe(function, points, needs, hint, after), explain=explain)
         setattr(function, _ATTRIBUTE, info)
         return function
 

@@ -110,10 +110,11 @@ def _failed(
     info: CheckInfo, case: Case, failure: CheckFailed, facts: list[Evidence]
 ) -> CheckResult:
     chain: list[str] = []
-    if "recording" in info.uses:
-        from grader.judge.language.causes import causes
+    if "recording" in info.uses and info.explain:
+        from grader.judge.causes import explain
 
-        chain = causes(case.view._history, failure.moment)
+        words = f"{failure.expected} {failure.observed} {failure.where}"
+        chain = explain(case.view._history, failure.moment, words)
     where = Evidence(text=f"observed {failure.observed}", where=failure.where)
     where.simulated = case.source(info.needs) == "simulated"
     return _result(

@@ -5,16 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from grader.errors import SubmissionError
 from grader.load.files import read_files
+from grader.load.forms import forms, is_form
 from grader.load.limits import MAX_FILE_BYTES, MAX_TOTAL_BYTES, Budget, human
 from grader.load.objects import Draft, drafts
 from grader.load.policy import policy_problems
 from grader.load.redact import Redactor
 from grader.load.text import decode, documents
 from grader.load.validate import schema_problems
-from grader.model.manifest import Problem, SourceFile, Submission
+from grader.model.manifest import Form, Problem, SourceFile, Submission
+
+
+class Rules(NamedTuple):
+    """What the lab allows; see `load_submission`."""
+
+    kinds: Sequence[str] | None
+    namespaces: Sequence[str]
+    forms: Sequence[str]
 
 
 def load_submission(
@@ -23,17 +33,18 @@ def load_submission(
     name: str | None = None,
     kinds: Sequence[str] | None = None,
     namespaces: Sequence[str] = (),
+    forms: Sequence[str] = (),
 ) -> Submission:
     """Read a file, or a folder with all its manifests, as one submission.
 
     `kinds` are those that the lab allows (None: `DEFAULT_KINDS`); `namespaces` the lab's own
-    (empty: any). What is wrong with an object becomes a Problem. UsageError says that there is
-    nothing to read; SubmissionError, with file and line, that a file cannot be read as manifests
-    at all.
+    (empty: any); `forms` are patterns of the files that hold no Kubernetes objects. What is wrong
+    with an object becomes a Problem. UsageError says that there is nothing to read;
+    SubmissionError, with file and line, that a file cannot be read as manifests at all.
     """
     budget = Budget()
     files = [(file, decode(data, file)) for file, data in read_files(path, budget)]
-    return _build(name or path.resolve().name, files, kinds, namespaces, budget)
+    return _build(name or path.resolve().name, files, Rules(kinds, namespaces, forms), budget)
 
 
 def from_sources(
@@ -42,6 +53,7 @@ def from_sources(
     *,
     kinds: Sequence[str] | None = None,
     namespaces: Sequence[str] = (),
+    forms: Sequence[str] = (),
 ) -> Submission:
     """The same from text held in a recording, where Secrets are hashed already.
 
@@ -56,42 +68,49 @@ def from_sources(
             limit = human(MAX_FILE_BYTES)
             raise SubmissionError(f"The file is larger than {limit}.", where=source.path)
         files.append((source.path, source.text))
-    return _build(name, files, kinds, namespaces, budget)
+    return _build(name, files, Rules(kinds, namespaces, forms), budget)
 
 
 def _build(
     name: str,
     files: list[tuple[str, str]],
-    kinds: Sequence[str] | None,
-    namespaces: Sequence[str],
+    rules: Rules,
     budget: Budget,
 ) -> Submission:
     found: list[Draft] = []
+    filled: list[Form] = []
     problems: list[Problem] = []
     redactor = Redactor()
     sources: list[SourceFile] = []
     for file, text in files:
         parsed, duplicates = documents(text, file, budget)
-        objects, shapeless = drafts(parsed, file)
-        found += objects
         problems += duplicates
+        if is_form(file, rules.forms):
+            written, shapeless = forms(parsed, file)
+            filled += written
+        else:
+            objects, shapeless = drafts(parsed, file)
+            found += objects
         problems += shapeless
         sources.append(SourceFile(file, redactor.redact(text)))
-    if not found and not problems:
+    if not found and not filled and not problems:
         raise SubmissionError(
             "The submission holds no Kubernetes object: its files are empty.",
             where=files[0][0] if files else "",
         )
+    kinds = rules.kinds
     if kinds is None:
         from grader.model.lab import DEFAULT_KINDS
 
         kinds = DEFAULT_KINDS
     manifests = [draft.manifest for draft in found]
     problems += schema_problems(found, kinds)
-    problems += policy_problems(manifests, kinds, namespaces)
+    problems += policy_problems(manifests, kinds, rules.namespaces)
     order = {file: index for index, (file, _) in enumerate(files)}
     problems.sort(key=lambda p: (order[p.place.file], p.place.line, p.place.column))
-    return Submission(name, digest(sources), tuple(manifests), tuple(problems), tuple(sources))
+    return Submission(
+        name, digest(sources), tuple(manifests), tuple(problems), tuple(sources), tuple(filled)
+    )
 
 
 def digest(sources: Iterable[SourceFile]) -> str:

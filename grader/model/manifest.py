@@ -25,7 +25,8 @@ class Problem(NamedTuple):
     """One thing that is wrong with a manifest, in one sentence.
 
     `kind` is `unknown-field`, `wrong-type`, `missing-field`, `bad-value`, `unknown-kind`,
-    `duplicate-object`, `duplicate-key`, `not-an-object`, `foreign-namespace` or `kind-not-allowed`.
+    `duplicate-object`, `duplicate-key`, `not-an-object`, `not-a-form`, `foreign-namespace` or
+    `kind-not-allowed`.
     """
 
     kind: str
@@ -38,12 +39,38 @@ class Problem(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """One object as written. `value` is the plain JSON value, without defaults."""
+class Written:
+    """Something that the learner wrote. `value` is the plain JSON value, without defaults."""
 
     value: dict[str, Any]
     places: Mapping[FieldPath, Place]
     place: Place
+
+    def where(self, path: FieldPath = ()) -> Place:
+        """Place of the field, else of its nearest parent that is written."""
+        while path:
+            if path in self.places:
+                return self.places[path]
+            path = path[:-1]
+        return self.places.get((), self.place)
+
+
+@dataclass(frozen=True)
+class Form(Written):
+    """A filled-in form: a YAML file of the submission that is no Kubernetes object."""
+
+    @property
+    def file(self) -> str:
+        """The file's name relative to the submission."""
+        return self.place.file
+
+    def __str__(self) -> str:
+        return self.file
+
+
+@dataclass(frozen=True)
+class Manifest(Written):
+    """One Kubernetes object as written."""
 
     @property
     def kind(self) -> str:
@@ -65,14 +92,6 @@ class Manifest:
         """metadata.namespace as written, or None."""
         written = _metadata(self.value).get("namespace")
         return str(written) if written else None
-
-    def where(self, path: FieldPath = ()) -> Place:
-        """Place of the field, else of its nearest parent that is written."""
-        while path:
-            if path in self.places:
-                return self.places[path]
-            path = path[:-1]
-        return self.places.get((), self.place)
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -98,6 +117,7 @@ class Submission:
     manifests: tuple[Manifest, ...]
     problems: tuple[Problem, ...] = ()
     sources: tuple[SourceFile, ...] = field(default=(), repr=False)
+    forms: tuple[Form, ...] = ()
 
 
 def _metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:

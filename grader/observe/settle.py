@@ -207,10 +207,26 @@ class _View:
         )
         return bool(status.get("disruptedPods")) or status.get("currentHealthy", 0) != healthy
 
+    def _waits_for_a_pod(self, claim: Object) -> bool:
+        """The volume controller has said that it binds with the first Pod, and none asks yet."""
+        space, name = claim["metadata"].get("namespace"), claim["metadata"]["name"]
+        said = any(
+            event.get("reason") == "WaitForFirstConsumer"
+            and (event.get("involvedObject") or {}).get("uid") == _uid(claim)
+            for event in self.state.get("Event", {}).values()
+        )
+        return said and not any(
+            (volume.get("persistentVolumeClaim") or {}).get("claimName") == name
+            for pod in self.state.get("Pod", {}).values()
+            if pod["metadata"].get("namespace") == space
+            for volume in pod["spec"].get("volumes") or []
+        )
+
     def small_things(self) -> Iterator[Waiting]:
         """Objects whose controller answers once: claims, budgets, quotas, autoscalers."""
         for claim in self.state.get("PersistentVolumeClaim", {}).values():
-            if (claim.get("status") or {}).get("phase") != "Bound":
+            bound = (claim.get("status") or {}).get("phase") == "Bound"
+            if not bound and not self._waits_for_a_pod(claim):
                 yield Waiting(_uid(claim), f"{_name(claim)} is not bound")
         for budget in self.state.get("PodDisruptionBudget", {}).values():
             seen = (budget.get("status") or {}).get("observedGeneration", 0)

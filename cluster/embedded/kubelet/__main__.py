@@ -17,7 +17,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from cluster.embedded.api import Access
+from cluster.api import Access
 from cluster.embedded.kubelet.client import Client
 from cluster.embedded.kubelet.server import Kubelet
 from cluster.embedded.kubelet.web import serving

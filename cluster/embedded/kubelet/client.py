@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from cluster.embedded.api import Access
+from cluster.api import Access
 
 Json = dict[str, Any]
 

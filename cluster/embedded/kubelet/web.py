@@ -13,7 +13,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from cluster.embedded.api import Access
+from cluster.api import Access
 from cluster.embedded.kubelet import weblogs
 from cluster.embedded.metrics import server
 from cluster.embedded.ports import LOOPBACK, free_ports

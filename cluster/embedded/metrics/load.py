@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cluster.api import Api, ApiError
 from cluster.embedded import simulation
-from cluster.embedded.api import Api, ApiError
 from cluster.errors import ClusterError
 
 Json = dict[str, Any]

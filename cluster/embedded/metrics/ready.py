@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from cluster.embedded.api import Api
+from cluster.api import Api
 from cluster.embedded.metrics.answers import EXTERNAL, RESOURCE, VERSION
 from cluster.errors import ClusterError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.embedded.api import Api, ApiError
+from cluster.api import Api, ApiError
 from cluster.model import VolumeSpec
 
 Json = dict[str, Any]

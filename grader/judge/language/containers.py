@@ -10,14 +10,14 @@ from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
 from grader.judge.language.fields import Field, Node
 from grader.model.images import ImageRef
-from grader.model.manifest import FieldPath, Manifest
+from grader.model.manifest import FieldPath, Written
 
 
 class Container(Node):
     """One container of a Pod or Pod template. `pod_path` leads to its Pod spec."""
 
     def __init__(
-        self, manifest: Manifest, full: Mapping[str, Any], path: FieldPath, pod_path: FieldPath
+        self, manifest: Written, full: Mapping[str, Any], path: FieldPath, pod_path: FieldPath
     ) -> None:
         super().__init__(manifest, full, path)
         self.pod_path = pod_path

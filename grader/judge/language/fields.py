@@ -7,7 +7,7 @@ from typing import Any
 
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
-from grader.model.manifest import FieldPath, Manifest
+from grader.model.manifest import FieldPath, Written
 from grader.model.paths import format_path, parse_path
 from grader.model.quantity import Quantity
 
@@ -44,13 +44,13 @@ def same(expected: Any, observed: Any) -> bool:
 
 
 class Node:
-    """A part of one manifest: knows its object, its path in it and its value with defaults.
+    """A part of one manifest or form: knows its object, its path in it and its value with defaults.
 
     `full` is the whole object with the API server's defaults filled in; `manifest` is the object
     as written, which tells what the learner set and where.
     """
 
-    def __init__(self, manifest: Manifest, full: Mapping[str, Any], path: FieldPath = ()) -> None:
+    def __init__(self, manifest: Written, full: Mapping[str, Any], path: FieldPath = ()) -> None:
         self.manifest = manifest
         self.full = full
         self.path = path
@@ -82,6 +82,10 @@ class Node:
     def field(self, path: str) -> Field:
         """The field at `path` below this one, for example `resources.limits["nvidia.com/gpu"]`."""
         return Field(self.manifest, self.full, self.path + parse_path(path))
+
+
+class FilledForm(Node):
+    """A whole form. Its fields have no defaults: what is not written is None."""
 
 
 class Field(Node):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note
+from grader.judge.language.fields import FilledForm, dig
+from grader.judge.language.network import Network, Peer
 from grader.judge.language.objects import ManifestObject
+from grader.judge.language.reach import Reachability, labels_of, peer_of
 from grader.model.manifest import Submission
 
 CLUSTER_SCOPED = frozenset(
@@ -59,6 +63,16 @@ class Manifests:
         note(f"{kind}/{name} is defined", found.where, weak=True)
         return found
 
+    def form(self, name: str) -> FilledForm:
+        """The form in the file of this name (`.yml` and `.json` are as good); fails without it."""
+        stem = name.rpartition(".")[0]
+        for form in self.submission.forms:
+            if form.file.rpartition(".")[0] == stem:
+                note(f"{form.file} is filled in", str(form.place), weak=True)
+                return FilledForm(form, form.value)
+        seen = ", ".join(form.file for form in self.submission.forms) or "no form"
+        raise CheckFailed(f"the form {name}", seen)
+
     def are_valid(self) -> None:
         """No file has a field, type or kind that Kubernetes does not know."""
         problems = self.submission.problems
@@ -85,6 +99,26 @@ class Manifests:
                     str(found.manifest.where(("metadata", "namespace"))),
                 )
         note(f"every namespaced object says namespace {name}")
+
+    def network(self, namespaces: Mapping[str, Mapping[str, str]] | None = None) -> Reachability:
+        """Who may reach whom under the NetworkPolicies of the files, were they in force.
+
+        `namespaces` gives the labels of namespaces that are not the learner's.
+        """
+        policies = self.all("NetworkPolicy")
+        written = labels_of(found.manifest.value for found in self.all("Namespace"))
+
+        def find(of: str, namespace: str | None) -> Peer | None:
+            kind, _, name = of.partition("/")
+            found = self.maybe(kind, name, namespace)
+            if found is None:
+                return None
+            spec, place = dig(found.full, found.pod_path), found.namespace or ""
+            return peer_of(f"a Pod of {of}", place, found.pod_labels(), spec)
+
+        where = ", ".join(found.where for found in policies) or "no NetworkPolicy"
+        network = Network((found.full for found in policies), {**(namespaces or {}), **written})
+        return Reachability(network, find, where)
 
     def _nearest(self, kind: str, name: str) -> str:
         same_kind = [found.object_name for found in self.all(kind)]

@@ -21,10 +21,13 @@ _POD_SPECS: dict[str, FieldPath] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
 }
 _TEMPLATE: FieldPath = ("spec", "template", "spec")
+_SELECTOR: FieldPath = ("spec", "selector")
 
 
 class ManifestObject(Node):
     """One object of the submission, with the API server's defaults filled in."""
+
+    manifest: Manifest
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest, with_defaults(manifest.value))
@@ -105,14 +108,9 @@ class ManifestObject(Node):
 
     def selects(self, workload: ManifestObject) -> ManifestObject:
         """This Service's (or workload's, or budget's) selector matches the workload's Pods."""
-        path: FieldPath = ("spec", "selector")
-        selector = dig(self.full, path)
-        labels = workload.pod_labels()
-        where = str(self.manifest.where(path))
-        if self.kind == "Service":
-            holds = selects_by_map(selector, labels)
-        else:
-            holds = matches(selector, labels) and selector is not None
+        selector, labels = dig(self.full, _SELECTOR), workload.pod_labels()
+        holds = self._matches(labels)
+        where = str(self.manifest.where(_SELECTOR))
         if holds and self.namespace != workload.namespace:
             raise CheckFailed(
                 f"{self.manifest} in the namespace of {workload.manifest}",
@@ -128,6 +126,27 @@ class ManifestObject(Node):
             )
         note(f"{self.manifest} selects {show(selector)}, Pods carry {show(labels)}", where)
         return self
+
+    def passes_over(self, workload: ManifestObject) -> ManifestObject:
+        """This object's selector does not match the workload's Pods, or looks elsewhere."""
+        where = str(self.manifest.where(_SELECTOR))
+        selector, labels = dig(self.full, _SELECTOR), workload.pod_labels()
+        if self._matches(labels) and self.namespace == workload.namespace:
+            raise CheckFailed(
+                f"the selector of {self.manifest} not to match the Pods of {workload.manifest},"
+                f" {show(labels)}",
+                show(selector),
+                where,
+            )
+        note(f"{self.manifest} selects {show(selector)}, not {show(labels)}", where)
+        return self
+
+    def _matches(self, labels: dict[str, str]) -> bool:
+        """Whether this object's selector accepts a Pod's labels."""
+        selector = dig(self.full, _SELECTOR)
+        if self.kind == "Service":
+            return selects_by_map(selector, labels)
+        return selector is not None and matches(selector, labels)
 
     def port(self, number: int) -> ServicePort:
         """The Service's port of this number; fails where there is none."""

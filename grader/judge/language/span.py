@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
+from grader.judge.language.reach import Reachability, recorded
 from grader.judge.language.state import Endpoint, History, State
 from grader.judge.language.timeline import Moment, Timeline
 from grader.model.recording import Answer, Mark, Object, Recording
+
+if TYPE_CHECKING:
+    from grader.judge.causes import Chain
 
 Value = TypeVar("Value")
 
@@ -84,6 +88,12 @@ class Span:
             f"ReplicaSets of {of}", ("ReplicaSet",), lambda state: state.replica_sets(of)
         )
 
+    def network(self) -> Reachability:
+        """Who may reach whom under the NetworkPolicies, as they are at the end of the span."""
+        state = self._history.at(self._end.version if self._end else None)
+        policies, namespaces = state.objects("NetworkPolicy"), state.objects("Namespace")
+        return recorded(policies, namespaces, state.pods)
+
     def events(self, about: str = "*", reason: str | None = None) -> Events:
         """Events of the span about `Kind/name` (with `*` as a wildcard), newest count of each."""
         latest: dict[str, Object] = {}
@@ -105,6 +115,13 @@ class Span:
             and (self._begin is None or answer.step == self.step)
         ]
         return Answers(found, self.step)
+
+    def cause(self, of: str, namespace: str | None = None) -> Chain | None:
+        """Why `Kind/name` is unhealthy when the span ends, or None: `grader.judge.causes`."""
+        from grader.judge.causes import causes_of
+
+        end = self._end.version if self._end else None
+        return causes_of(self, of, namespace=namespace, moment=end)
 
     def ended(self, note_text: str) -> None:
         """The step ended this way: "settled", "quiet" or "too long"."""

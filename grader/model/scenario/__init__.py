@@ -16,19 +16,21 @@ that only wait belong to the step before them unless they have a name. Every act
 `namespace`, `within` and `settle`; the rest is told by its class:
 
 - `objects`: apply, clone, send, may, delete
-- `workloads`: roll, scale, undo, delete-pod, kill, finish
+- `workloads`: roll, scale, undo, delete-pod, kill, finish, trigger
 - `nodes`: cordon, drain
 - `traffic`: load, queue, request
 - `waits`: settle, wait-for, wait-gone
+- `tools`: rules
 """
 
 from grader.model.scenario.base import Action, DnsLabel, ObjectRef
 from grader.model.scenario.nodes import Cordon, Drain
 from grader.model.scenario.objects import Apply, Ask, Clone, Delete, May, Send
 from grader.model.scenario.step import ACTIONS, UNNAMED, Step
+from grader.model.scenario.tools import Rules
 from grader.model.scenario.traffic import Load, Queue, Request
 from grader.model.scenario.waits import Settle, WaitFor, WaitGone
-from grader.model.scenario.workloads import DeletePod, Finish, Kill, Roll, Scale, Undo
+from grader.model.scenario.workloads import DeletePod, Finish, Kill, Roll, Scale, Trigger, Undo
 
 __all__ = [
     "ACTIONS",
@@ -50,10 +52,12 @@ __all__ = [
     "Queue",
     "Request",
     "Roll",
+    "Rules",
     "Scale",
     "Send",
     "Settle",
     "Step",
+    "Trigger",
     "Undo",
     "WaitFor",
     "WaitGone",

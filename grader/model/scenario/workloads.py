@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,14 +13,22 @@ SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6}
 
 
 class Roll(Action):
-    """Give a workload's container another image, as a release would.
+    """Give a workload's container another image, as a release would, in one change.
 
-    Example: `roll: {object: Deployment/web, container: server, image: "web:v2"}`.
+    `labels` and `annotations` go onto the Pod template with it, where a pipeline writes which
+    version this is. `change_cause` goes into the workload's own annotation of that meaning, which
+    `kubectl rollout history` shows for the revision.
+
+    Example: `roll: {object: Deployment/web, container: server, image: "web:v2"}`,
+    `roll: {object: Deployment/web, container: server, image: "web:v2", labels: {version: v2}}`.
     """
 
     object: ObjectRef
     container: str
     image: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    change_cause: str | None = None
 
 
 class Scale(Action):
@@ -94,6 +102,17 @@ class Kill(Action):
     def code(self) -> int:
         """The exit code that the kubelet will report."""
         return 128 + SIGNALS[self.signal or "KILL"] if self.exit_code is None else self.exit_code
+
+
+class Trigger(Action):
+    """Make a Job of a CronJob now, as `kubectl create job NAME --from=cronjob/X` does.
+
+    Nobody waits for two in the morning. Example:
+    `trigger: {of: CronJob/nightly, name: nightly-by-day}`.
+    """
+
+    of: Annotated[str, Field(pattern=r"^CronJob/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+    name: str
 
 
 class Finish(Action):

@@ -17,9 +17,11 @@ from grader.observe.steps.kill import play_kill
 from grader.observe.steps.may import play_may
 from grader.observe.steps.request import play_request
 from grader.observe.steps.roll import play_roll
+from grader.observe.steps.rules import play_rules
 from grader.observe.steps.scale import play_scale
 from grader.observe.steps.send import play_send
 from grader.observe.steps.traffic import play_load, play_queue
+from grader.observe.steps.trigger import play_trigger
 from grader.observe.steps.undo import play_undo
 from grader.observe.steps.wait_for import play_wait_for
 from grader.observe.steps.waits import play_settle, play_wait_gone
@@ -34,6 +36,7 @@ PLAYERS: dict[str, StepPlayer] = {
     "roll": play_roll,
     "delete-pod": play_delete_pod,
     "clone": play_clone,
+    "trigger": play_trigger,
     "finish": play_finish,
     "cordon": play_cordon,
     "send": play_send,
@@ -45,6 +48,7 @@ PLAYERS: dict[str, StepPlayer] = {
     "kill": play_kill,
     "drain": play_drain,
     "may": play_may,
+    "rules": play_rules,
     "wait-for": play_wait_for,
     "delete": play_delete,
     "wait-gone": play_wait_gone,

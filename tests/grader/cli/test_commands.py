@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "kubeconfig",
     "verify",
+    "timeline",
 )
 
 

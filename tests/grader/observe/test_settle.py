@@ -238,3 +238,15 @@ def test_running_in_circles() -> None:
     other = an_object("Deployment", "other", spec={}, status={})
     state = state_of(*failing(restartCount=3), other)
     assert not circling(state, unsettled(state))
+
+
+def test_a_claim_that_waits_for_its_first_pod_has_settled_until_a_pod_asks() -> None:
+    claim = an_object("PersistentVolumeClaim", "cache", status={"phase": "Pending"})
+    about = {"kind": "PersistentVolumeClaim", "name": "cache", "uid": claim["metadata"]["uid"]}
+    said = an_object("Event", "cache.1", reason="WaitForFirstConsumer", involvedObject=about)
+    assert texts(state_of(claim)) == ["PersistentVolumeClaim/cache is not bound"]
+    assert texts(state_of(claim, said)) == []
+    pod = a_pod("reader")
+    volume = {"name": "models", "persistentVolumeClaim": {"claimName": "cache"}}
+    pod["spec"]["volumes"] = [volume]
+    assert texts(state_of(claim, said, pod)) == ["PersistentVolumeClaim/cache is not bound"]

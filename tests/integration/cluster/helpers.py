@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cluster.api import Access, Api
 from cluster.binaries import ensure
-from cluster.embedded.api import Access, Api
 from cluster.embedded.state import Folder
 
 Json = dict[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from cluster.api import Api
 from cluster.embedded import EmbeddedProvider
-from cluster.embedded.api import Api
 from cluster.model import ClusterStatus, ServerModel
 
 from .helpers import Json, api_of, eventually

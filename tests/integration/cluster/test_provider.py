@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.embedded import ClusterPool, EmbeddedProvider, bringup, fresh
+from cluster.embedded import EmbeddedProvider, bringup, fresh
 from cluster.embedded.state import Folder
 from cluster.model import ClusterSpec, ClusterStatus, NodeSpec, ServerModel
 from cluster.processes import find
@@ -294,17 +294,6 @@ def test_the_clusters_of_a_killed_process_are_reaped() -> None:
         process.wait()
     assert provider.reap() == [name]
     assert not Folder(name).processes()
-
-
-def test_a_pool_gives_each_taker_a_cluster_of_its_own() -> None:
-    with ClusterPool(size=1, spec=ClusterSpec(nodes=SMALL)) as pool:
-        with pool.take() as first:
-            assert first.nodes == ("only",)
-        other = ClusterSpec(nodes=(NodeSpec(name="other"),), servers=(ServerModel(image="x"),))
-        with pool.take(other) as second:
-            assert second.nodes == ("other",)
-            assert second.name != first.name
-    assert not {first.name, second.name} & set(EmbeddedProvider().names())
 
 
 def test_the_simulated_kubelet_ends_with_its_cluster() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cluster.api import Api
 from cluster.embedded import EmbeddedProvider
-from cluster.embedded.api import Api
 from cluster.model import ClusterStatus, ServerModel
 
 from .helpers import Json, api_of, eventually

@@ -1,0 +1,1 @@
+"""A whole class: what was handed in, played and judged, with a gradebook and pages to read."""
