@@ -1,9 +1,9 @@
 """What HorizontalPodAutoscalers say of themselves, and whether they have looked at all.
 
 An autoscaler that has nothing to do is as silent as one that is dead. So before a cluster with
-autoscalers counts as settled, their controller must have asked for their metrics once more after
-the last change, and again after that: by the second time, whatever the first one led to has been
-written. A simulated cluster counts those questions; on a real one only time can tell.
+autoscalers under load counts as settled, their controller must have asked for their metrics once
+more after the last change, and again after that: by the second time, whatever the first one led to
+has been written. A simulated cluster counts those questions; on a real one only time can tell.
 """
 
 from __future__ import annotations
@@ -102,11 +102,10 @@ class Looks:
         with self._stage.recorder.changed:
             asking = [n for scaler in scalers(self._stage.recorder.state) if (n := lookups(scaler))]
         now = time.monotonic()
-        if not asking:
-            return True
+        if not asking or not self._stage.loaded:
+            return True  # without load what an autoscaler has said once remains true
         if not self._counted:
-            waited = now - last_change >= LOOKS_REAL
-            return waited or not self._stage.samples
+            return now - last_change >= LOOKS_REAL
         if now - last_change < STALE:
             return False
         if last_change != self._since:

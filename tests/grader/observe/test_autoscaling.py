@@ -135,6 +135,7 @@ def test_a_measured_value_alone_is_no_change() -> None:
 
 def looking_stage(counts: list[int]) -> Stage:
     stage = a_stage()
+    stage.loaded = True
     stage.recorder.state.update(state_with(a_scaler()))
     capabilities = Capabilities(load="simulated")
     stage.cluster = ClusterStatus(
@@ -169,6 +170,12 @@ def test_a_controller_that_looks_no_more_is_a_fault(monkeypatch: pytest.MonkeyPa
     assert not looks.done(changed)
     with pytest.raises(MachineError, match="controller of autoscalers"):
         looks.done(changed)
+
+
+def test_without_load_what_an_autoscaler_has_said_once_remains_true() -> None:
+    stage = looking_stage([7])
+    stage.loaded = False
+    assert Looks(stage).done(time.monotonic())
 
 
 def test_without_autoscalers_nobody_is_asked() -> None:
