@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.model import Capabilities
+from grader.model.draws import fill
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
 from grader.model.recording import Answer, Log, Object
@@ -64,6 +65,11 @@ class Stage:
     def path(self, kind: str, namespace: str, name: str = "") -> str:
         """URL path of a kind that the package knows, in a namespace of the lab."""
         return KNOWN[kind].path(self.real(namespace), name)
+
+    def lab_text(self, file: str) -> str:
+        """A file of the lab's folder, with what the submission's seed draws put in."""
+        text = (self.lab.root / file).read_text(encoding="utf-8")
+        return fill(text, self.submission.drawn) if self.lab.file.seeded else text
 
     def answer(
         self, verb: str, target: str, said: ApiAnswer, place: str = "", body: str = ""

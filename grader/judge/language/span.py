@@ -11,6 +11,7 @@ from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
 from grader.judge.language.state import Endpoint, History, State
 from grader.judge.language.timeline import Moment, Timeline
+from grader.judge.language.words import Words
 from grader.model.recording import Answer, Mark, Object, Recording
 
 if TYPE_CHECKING:
@@ -115,6 +116,16 @@ class Span:
 
         end = self._end.version if self._end else None
         return causes_of(self, of, namespace=namespace, moment=end)
+
+    def words(self, namespace: str) -> Words:
+        """What was recorded in words during the span in one namespace: events, states, labels."""
+        found = [
+            change
+            for change in self._history.changes
+            if change.object["metadata"].get("namespace") == namespace
+            and self._contains(change.version)
+        ]
+        return Words(found, namespace)
 
     def ended(self, note_text: str) -> None:
         """The step ended this way: "settled", "quiet" or "too long"."""

@@ -53,7 +53,9 @@ def release_patch(found: Json, kind: str, index: int, action: Roll) -> list[Json
     return patch
 
 
-def _added(found: Json, metadata: tuple[str, ...], part: str, entries: dict[str, str]) -> list[Json]:
+def _added(
+    found: Json, metadata: tuple[str, ...], part: str, entries: dict[str, str]
+) -> list[Json]:
     """Operations that add entries to the labels or annotations of some metadata."""
     if not entries:
         return []

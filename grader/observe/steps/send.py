@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,7 +18,7 @@ Json = dict[str, Any]
 def play_send(stage: Stage, action: Send) -> None:
     """Send each manifest of the lab's files and record the answers."""
     for file in action.files:
-        for value, line in _documents(stage.lab.root, file):
+        for value, line in _documents(stage, file):
             _send_one(stage, value, f"{file}:{line}")
 
 
@@ -35,10 +34,10 @@ def _send_one(stage: Stage, value: Json, place: str) -> None:
     stage.expect(kind, str(metadata.get("namespace") or ""), str(metadata["name"]), said)
 
 
-def _documents(root: Path, file: str) -> list[tuple[Json, int]]:
+def _documents(stage: Stage, file: str) -> list[tuple[Json, int]]:
     """The objects of a file of the lab, with the line that each begins on."""
     try:
-        text = (root / file).read_text(encoding="utf-8")
+        text = stage.lab_text(file)
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         values = list(yaml.safe_load_all(text))
     except (OSError, ValueError, yaml.YAMLError) as error:
