@@ -135,8 +135,8 @@ class _Run:
             lab=lab,
             submission=submission,
             cluster=session.cluster,
-            watched=self._watched(),
         )
+        self._stage.watched = self._watched()
         if self._stage.simulated:
             self._stage.tempo = session.cluster.capabilities.time_factor
 
@@ -152,7 +152,7 @@ class _Run:
             for step in self._lab.file.scenario
             if isinstance(step.action, Send)
             for file in step.action.files
-            for value, _ in given_objects(self._lab.root, file)
+            for value, _ in given_objects(self._stage.lab_text(file), file)
         ]
         found |= dict.fromkeys(given)
         return tuple(kind for kind in found if kind is not None)
