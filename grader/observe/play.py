@@ -69,6 +69,7 @@ def _observe(
     lab: Lab, submission: Submission, session: Session, keep: bool, on_step: OnStep | None
 ) -> Recording:
     session.reap_once()
+    session.define(lab.file.crds)
     sizes = _sizes(lab, submission, session)
     labels = _namespace_labels(submission)
     reused = session.cluster.capabilities.containers == "real"
