@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cluster.crds.catalog import CrdSetName
 from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
 from grader.model.scenario import Drain, Step
 
@@ -49,6 +50,9 @@ class LabFile(BaseModel):
     kinds: tuple[str, ...] = DEFAULT_KINDS
     forms: tuple[str, ...] = Field(
         default=(), description="Patterns of the submission's YAML files that hold no objects."
+    )
+    crds: tuple[CrdSetName, ...] = Field(
+        default=(), description="Custom resource definitions that the cluster must have."
     )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()

@@ -68,6 +68,7 @@ def send(
     """
     sender = sender or Sender(stage.isolation.user)
     value = stage.isolation.names.object_to_real(value)
+    value = stage.isolation.sizes.to_real(value)
     if kind.name == "Node" and not dry_run:
         remember(stage, str(value["metadata"]["name"]))
     scaled = to_cluster(value, stage.tempo)

@@ -21,6 +21,7 @@ from grader.observe.kinds import ALWAYS, Kind
 from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
 from grader.observe.session import Session
+from grader.observe.sizes import Sizes
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
 from grader.observe.steps.send import given_objects
@@ -68,13 +69,25 @@ def _observe(
     lab: Lab, submission: Submission, session: Session, keep: bool, on_step: OnStep | None
 ) -> Recording:
     session.reap_once()
-    isolation = place.plan(lab, session.kinds, _namespace_labels(submission))
+    session.define(lab.file.crds)
+    sizes = _sizes(lab, submission, session)
+    labels = _namespace_labels(submission)
+    reused = session.cluster.capabilities.containers == "real"
+    isolation = place.plan(lab, session.kinds, labels, sizes, reused)
     hub = session.hub or WatchHub(session.api, isolation.names.real)
     try:
         return _Run(lab, submission, session, isolation, hub, on_step).record(keep)
     finally:
         if hub is not session.hub:
             hub.close()
+
+
+def _sizes(lab: Lab, submission: Submission, session: Session) -> Sizes:
+    """By how much amounts are made smaller: as the nodes of this cluster were."""
+    divisor = round(1 / session.cluster.capabilities.size_factor)
+    sizes = Sizes(divisor, lab.file.nodes)
+    sizes.learn(manifest.value for manifest in submission.manifests)
+    return sizes
 
 
 def _namespace_labels(submission: Submission) -> frozenset[str]:
@@ -241,6 +254,8 @@ class _Run:
             mine = self._isolation.created and self._lab.file.isolation == "cluster"
             if mine and self._stage.simulated:
                 self._wait_for_the_end()
+            elif mine:
+                place.end_pods(self._session.api, self._isolation)
 
     def _wait_for_the_end(self) -> None:
         """Let the lab's own names be free again for the next run on this cluster."""

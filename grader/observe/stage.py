@@ -85,7 +85,7 @@ class Stage:
         actor: str = "",
     ) -> ApiAnswer:
         """Record an answer, with the lab's names in its message; `namespace` is the lab's too."""
-        back = self.isolation.names.text_back
+        back = self.isolation.text_back
         self.answers.append(
             Answer(
                 at=self.recorder.clock(),
