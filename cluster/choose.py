@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cluster.errors import CannotProvide, ClusterError
-from cluster.model import ClusterSpec
+from cluster.model import ClusterSpec, ClusterStatus
 from cluster.provider import Provider
 
 
@@ -41,6 +41,12 @@ def choose_provider(name: str = "auto") -> tuple[Provider, str]:
     if reason := provider.available():
         raise CannotProvide(reason, "mlk8s doctor" if name == "kind" else "")
     return provider, f"{name}: as you asked"
+
+
+def provider_of(status: ClusterStatus) -> Provider | None:
+    """The provider of a running cluster; None for one that somebody else runs."""
+    make = _PROVIDERS.get(status.provider)
+    return make() if make is not None else None
 
 
 def _best() -> tuple[Provider, str]:

@@ -14,6 +14,9 @@ from grader.cli.check import Json
 from grader.cli.consoles import err, out
 from grader.errors import EXIT_FAILED
 
+LAB_CLUSTERS = 2
+"""Clusters at a time for labs that need one of their own."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -52,11 +55,12 @@ def verify(
     chosen = [find_lab(name) for name in labs] if labs else all_labs()
     proofs = []
     with ExitStack() as stack:
-        player = None if cluster == "none" else stack.enter_context(Player(cluster))
+        size = LAB_CLUSTERS if cluster == "kind" else 1
+        player = None if cluster == "none" else stack.enter_context(Player(cluster, size))
         bar = stack.enter_context(Bar(console=err(), disable=as_json or not err().is_terminal))
         for lab in chosen:
             task = bar.add_task(f"Lab {lab.number}", total=entries_of(lab, drawn))
-            workers = min(jobs, 2) if lab.file.isolation == "cluster" else jobs
+            workers = min(jobs, LAB_CLUSTERS) if lab.file.isolation == "cluster" else jobs
             step = lambda _, t=task: bar.advance(t)  # noqa: E731
             proofs.append(prove(lab, player, workers, step, drawn))
     if as_json:

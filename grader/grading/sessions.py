@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.model import ClusterSpec, Progress, silent
 from grader.errors import MachineError
+from grader.grading.tools import prepare_tools
 from grader.grading.where import shared_cluster
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
@@ -48,6 +49,7 @@ class Player:
         from grader.observe import observe
 
         try:
+            prepare_tools(lab, self._progress)
             if lab.file.isolation == "cluster":
                 spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
                 with self._pool(lab, spec).take(spec) as status:
@@ -58,13 +60,19 @@ class Player:
             raise MachineError(str(error), error.hint) from error
 
     def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
-        from cluster.embedded import ClusterPool
-
         with self._lock:
             if lab.id not in self._pools:
-                pool = ClusterPool(size=self._size, spec=spec)
-                self._pools[lab.id] = self._stack.enter_context(pool)
+                self._pools[lab.id] = self._stack.enter_context(self._new_pool(spec))
             return self._pools[lab.id]
+
+    def _new_pool(self, spec: ClusterSpec) -> Any:
+        if self._where == "kind":
+            from cluster.kind.labs import LabClusters
+
+            return LabClusters(self._size, self._progress)
+        from cluster.embedded import ClusterPool
+
+        return ClusterPool(size=self._size, spec=spec)
 
     def _shared_session(self, lab: Lab) -> Any:
         from grader.observe import Session

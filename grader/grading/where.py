@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from cluster.model import ClusterSpec, ClusterStatus, Progress, ServerModel, silent
 from grader.errors import MachineError, UsageError
+from grader.grading.tools import prepare_tools
 from grader.model.lab import Lab
 
 CLUSTER_NAME = "mlk8s"
@@ -28,6 +29,7 @@ def cluster_for(
 
     _known(where)
     try:
+        prepare_tools(lab, progress)
         if where.startswith(CONTEXT):
             from cluster.kubeconfig import use_context
 
@@ -38,10 +40,10 @@ def cluster_for(
                 )
             yield use_context(where.removeprefix(CONTEXT), really)
         elif lab.file.isolation == "cluster" and where == "kind":
-            raise UsageError(
-                f"lab {lab.number} needs nodes of its own, which only the embedded cluster has yet",
-                f"mlk8s check {lab.number} --cluster embedded",
-            )
+            from cluster.kind.labs import lab_cluster
+
+            with lab_cluster(ClusterSpec(nodes=lab.file.nodes), progress) as status:
+                yield status
         elif lab.file.isolation == "cluster":
             from cluster.embedded import fresh
 

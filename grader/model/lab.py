@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cluster.crds.catalog import CrdSetName
 from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
 from grader.model.scenario import Drain, Step
 
@@ -60,6 +61,9 @@ class LabFile(BaseModel):
     seeded: bool = Field(
         default=False,
         description="Whether each learner's case is drawn: draws.yaml holds the choices.",
+    )
+    crds: tuple[CrdSetName, ...] = Field(
+        default=(), description="Custom resource definitions that the cluster must have."
     )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()

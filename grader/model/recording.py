@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from cluster.model import Capabilities
 
-FORMAT = "mlk8s-recording/1"
+FORMAT = "mlk8s-recording/2"
 
 Verb = Literal["present", "added", "modified", "deleted"]
 Object = dict[str, Any]
@@ -53,8 +53,11 @@ class Mark:
 class Answer:
     """How the API server, or a Service, answered one request of the scenario.
 
-    `verb` is apply, patch, delete, create or request; `code` the HTTP status, 0 when the request
-    could not be made at all (`reason` says why). `body` holds a response's text for `request`.
+    `verb` is apply, create, patch, scale, delete, evict, kill, load, queue, may or request; `code`
+    the HTTP status, 0 when the request could not be made at all (`reason` says why). `body` holds
+    a response's text for `request`, and the object for a `send` that only asks. `namespace` is
+    where the target is, empty outside of namespaces. `actor` says who asked, or for `may` about
+    whom, where it is not the submission itself.
     """
 
     at: float
@@ -66,6 +69,8 @@ class Answer:
     message: str = ""
     place: str = ""
     body: str = ""
+    namespace: str = ""
+    actor: str = ""
 
     @property
     def ok(self) -> bool:
@@ -93,6 +98,23 @@ class Gap:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a series that the API does not tell as changes of objects.
+
+    `series` is `cpu` (cores, measured) or `memory` (bytes, measured) of `Pod/x`; `rate` (requests
+    a second, as put there) of `Service/x`; or `queue` (as put there) of a metric, with its labels:
+    `queue_length{queue=embeddings}`. Samples that were measured together have the same `at`.
+    """
+
+    at: float
+    step: str
+    series: str
+    object: str
+    namespace: str
+    value: float
+
+
 @dataclass(slots=True)
 class Recording:
     """One play of a lab's scenario with one submission.
@@ -116,6 +138,7 @@ class Recording:
     answers: list[Answer] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     sources: list[tuple[str, str]] = field(default_factory=list)
     live: bool = False
     fault: str = ""
@@ -128,11 +151,15 @@ class Recording:
 
     def header(self) -> dict[str, Any]:
         """The first line of the file: everything but the lists."""
-        lists = {"changes", "marks", "answers", "logs", "gaps", "sources", "capabilities"}
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in lists}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in _NOT_PLAIN}
         return {
             "format": FORMAT,
             **plain,
             "namespaces": list(self.namespaces),
             "capabilities": self.capabilities.model_dump(),
         }
+
+
+LISTS = ("sources", "marks", "changes", "answers", "logs", "gaps", "samples")
+"""The lists of a recording, in the order in which its file has them."""
+_NOT_PLAIN = frozenset({*LISTS, "capabilities"})

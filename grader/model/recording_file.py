@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from cluster.model import Capabilities
 from grader.errors import CourseError, MachineError, UsageError
-from grader.model.recording import FORMAT, Answer, Change, Gap, Log, Mark, Recording
+from grader.model.recording import FORMAT, LISTS, Answer, Change, Gap, Log, Mark, Recording, Sample
 
 Json = dict[str, Any]
 
@@ -32,7 +32,8 @@ LARGEST = 512 * 1024 * 1024
 
 _COMPRESSION = 5
 _FORMAT = re.compile(r"mlk8s-recording/(\d+)")
-_LISTS = ("sources", "marks", "changes", "answers", "logs", "gaps")
+_READ = ("mlk8s-recording/1", FORMAT)
+"""Formats that are understood. The first one had neither samples nor who asked, and where."""
 
 
 def write_recording(recording: Recording, path: Path) -> None:
@@ -66,13 +67,18 @@ def _lines(recording: Recording) -> Iterator[str]:
     yield _line(recording.header())
     for path, text in recording.sources:
         yield _line({"type": "source", "path": path, "text": text})
-    entries: chain[Change | Mark | Answer | Log | Gap] = chain(
-        recording.marks, recording.changes, recording.answers, recording.logs, recording.gaps
+    entries: chain[Change | Mark | Answer | Log | Gap | Sample] = chain(
+        recording.marks,
+        recording.changes,
+        recording.answers,
+        recording.logs,
+        recording.gaps,
+        recording.samples,
     )
     for entry in entries:
         fields = {name: getattr(entry, name) for name in entry.__slots__}
         yield _line({"type": type(entry).__name__.lower(), **fields})
-    counts = {name: len(getattr(recording, name)) for name in _LISTS}
+    counts = {name: len(getattr(recording, name)) for name in LISTS}
     yield _line({"type": "end", **counts})
 
 
@@ -137,10 +143,10 @@ class _Reader:
             raise self._foreign() from error
         if found is None:
             raise self._foreign()
-        if found.group() != FORMAT:
+        if found.group() not in _READ:
             raise UsageError(
                 f"The recording {self._path} has format {found.group()}, but this mlk8s reads "
-                f"{FORMAT}.",
+                f"{' and '.join(_READ)}.",
                 "Use the version of mlk8s that wrote it, or a newer one.",
             )
         try:
@@ -158,6 +164,7 @@ class _Reader:
             "answer": lambda e: recording.answers.append(Answer(**e)),
             "log": lambda e: recording.logs.append(Log(**e)),
             "gap": lambda e: recording.gaps.append(Gap(**e)),
+            "sample": lambda e: recording.samples.append(Sample(**e)),
         }
         number = 1
         while line := packed.readline(LONGEST_LINE):
@@ -180,6 +187,8 @@ class _Reader:
         # Reading on also checks the checksum at the very end of the file.
         if packed.read(1):
             raise self._damaged("something follows its end")
-        for name in _LISTS:
-            if counts.get(name) != len(getattr(recording, name)):
+        for name in LISTS:
+            # The first format counts no samples, and has none.
+            uncounted = 0 if name == "samples" else None
+            if counts.get(name, uncounted) != len(getattr(recording, name)):
                 raise self._damaged(f"some of its {name} are missing")

@@ -5,6 +5,7 @@ A refusal is a fact for the judge, never an error: each manifest gets one record
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from grader.model.manifest import Manifest
@@ -12,6 +13,7 @@ from grader.observe.client import APPLY, JSON_PATCH, Api, ApiAnswer
 from grader.observe.isolation import ENFORCE, LEVELS, LOWEST, OURS, QUOTA, remember_node
 from grader.observe.kinds import Kind
 from grader.observe.stage import Stage
+from grader.observe.tempo import RESERVED, to_cluster
 
 Json = dict[str, Any]
 
@@ -38,37 +40,67 @@ def in_order(manifests: tuple[Manifest, ...]) -> list[Manifest]:
 def apply(stage: Stage, manifest: Manifest) -> ApiAnswer:
     """Apply one manifest as the learner and record the answer."""
     kind, refusal = resolve(stage, manifest.value)
-    place = str(manifest.place)
+    place, namespace = str(manifest.place), manifest.namespace or ""
     if kind is None or refusal is not None:
         said = refusal or ApiAnswer(404, "NoKindMatch", "")
-        return stage.answer("apply", str(manifest), said, place)
+        return stage.answer("apply", str(manifest), said, place, namespace=namespace)
     said = send(stage, kind, manifest.value)
-    stage.answer("apply", str(manifest), said, place)
-    stage.expect(kind, manifest.namespace or "", manifest.name, said)
+    stage.answer("apply", str(manifest), said, place, namespace=namespace)
+    stage.expect(kind, namespace, manifest.name, said)
     return said
 
 
-def send(stage: Stage, kind: Kind, value: Json) -> ApiAnswer:
-    """Create or apply a manifest that has been vetted, under its namespace's real name."""
+@dataclass(frozen=True)
+class Sender:
+    """Who sends: `user` is empty for the grader itself, `manager` owns the fields."""
+
+    user: str
+    manager: str = MANAGER
+
+
+def send(
+    stage: Stage, kind: Kind, value: Json, sender: Sender | None = None, dry_run: bool = False
+) -> ApiAnswer:
+    """Create or apply a manifest that has been vetted, under its namespace's real name.
+
+    Its controller's durations are brought to the cluster's tempo. Since that could turn a number
+    that the API server refuses into one that it takes, the written object is tried first then.
+    """
+    sender = sender or Sender(stage.isolation.user)
     value = stage.isolation.names.object_to_real(value)
-    if kind.name == "Node":
+    value = stage.isolation.sizes.to_real(value)
+    if kind.name == "Node" and not dry_run:
         remember(stage, str(value["metadata"]["name"]))
+    scaled = to_cluster(value, stage.tempo)
+    if scaled is not value or dry_run:
+        said = _create_or_apply(stage, kind, value, sender, dry_run=True)
+        if dry_run or not said.ok:
+            return said
+    return _create_or_apply(stage, kind, scaled, sender, dry_run=False)
+
+
+def _create_or_apply(
+    stage: Stage, kind: Kind, value: Json, sender: Sender, dry_run: bool
+) -> ApiAnswer:
     metadata = value["metadata"]
-    namespace, user = str(metadata.get("namespace") or ""), stage.isolation.user
+    namespace, user = str(metadata.get("namespace") or ""), sender.user
     if kind.name not in ("Namespace", "Node"):
         # A new object is created, as kubectl does: creating explains an unknown field well, while
         # applying calls it an error of the server.
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
+        query = {"fieldManager": sender.manager, "fieldValidation": "Strict"}
+        query |= {"dryRun": "All"} if dry_run else {}
         said = stage.api.call("POST", kind.path(namespace), value, query=query, user=user)
-        if said.ok and not kind.namespaced:
+        if said.ok and not kind.namespaced and not dry_run:
             stage.isolation.created.append(kind.path(name=str(metadata["name"])))
         if said.reason != "AlreadyExists":
             return said
-        adopt(stage.api, kind.path(namespace, str(metadata["name"])))
-    return server_side_apply(stage.api, kind.path(namespace, str(metadata["name"])), value, user)
+    path = kind.path(namespace, str(metadata["name"]))
+    if not dry_run:
+        adopt(stage.api, path, sender.manager)
+    return server_side_apply(stage.api, path, value, user, dry_run, sender.manager)
 
 
-def adopt(api: Api, path: str) -> None:
+def adopt(api: Api, path: str, manager: str = MANAGER) -> None:
     """Let an object that the run created count as applied, so that a field which the next version
     leaves out is removed, as `kubectl apply` does.
 
@@ -78,7 +110,7 @@ def adopt(api: Api, path: str) -> None:
     for _ in range(5):
         found = api.call("GET", path)
         fields = (found.body.get("metadata") or {}).get("managedFields") or []
-        ours = [f for f in fields if f.get("manager") == MANAGER and not f.get("subresource")]
+        ours = [f for f in fields if f.get("manager") == manager and not f.get("subresource")]
         if not found.ok or not ours or any(f.get("operation") == "Apply" for f in ours):
             return
         for entry in ours:
@@ -96,10 +128,10 @@ def adopt(api: Api, path: str) -> None:
 
 
 def server_side_apply(
-    api: Api, path: str, value: Json, user: str, dry_run: bool = False
+    api: Api, path: str, value: Json, user: str, dry_run: bool = False, manager: str = MANAGER
 ) -> ApiAnswer:
     """Server-side apply with strict validation, taking over fields that another manager owns."""
-    query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict"}
+    query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
     if dry_run:
         query["dryRun"] = "All"
     said = api.call("PATCH", path, value, query=query, content=APPLY, user=user)
@@ -130,6 +162,8 @@ def _vet(stage: Stage, kind: Kind, value: Json) -> ApiAnswer | None:
     metadata = value.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         return _refusal("NoName", f"The {kind.name} has no metadata.name.", 400)
+    if _steers_the_simulation(value):
+        return _refusal("Reserved", f"Annotations under {RESERVED} belong to the grader.")
     if kind.namespaced:
         return _vet_namespace(stage, kind, metadata)
     if kind.name == "Namespace":
@@ -137,6 +171,17 @@ def _vet(stage: Stage, kind: Kind, value: Json) -> ApiAnswer | None:
     if kind.name == "Node":
         return _vet_node(value)
     return None
+
+
+def _steers_the_simulation(value: Any) -> bool:
+    """Whether any annotation in an object, or in a template within it, is one of ours."""
+    if isinstance(value, list):
+        return any(map(_steers_the_simulation, value))
+    if not isinstance(value, dict):
+        return False
+    notes = value.get("annotations")
+    ours = isinstance(notes, dict) and any(str(key).startswith(RESERVED) for key in notes)
+    return ours or any(map(_steers_the_simulation, value.values()))
 
 
 def _vet_namespace(stage: Stage, kind: Kind, metadata: Json) -> ApiAnswer | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable
 from typing import Any
 
 from grader.errors import MachineError
-from grader.observe.client import Api
-from grader.observe.kinds import Kind
+from grader.observe.client import Api, ApiAnswer
+from grader.observe.kinds import KNOWN, Kind
 
 Json = dict[str, Any]
 
@@ -30,6 +31,11 @@ def user_of(run: str) -> str:
 def name_of(run: str) -> str:
     """Name of the run's Roles and bindings."""
     return f"mlk8s-submission-{run}"
+
+
+def probe_name_of(run: str) -> str:
+    """How the names of the passing grants begin by which the authorizer's cache is read."""
+    return f"mlk8s-probe-{run}"
 
 
 def role_rules(kinds: Iterable[Kind]) -> list[Json]:
@@ -67,11 +73,14 @@ def grants(run: str, kinds: tuple[Kind, ...], namespaces: tuple[str, ...]) -> li
     return objects
 
 
-def _pair(kind: str, run: str, rules: list[Json], subject: Json, namespace: str) -> list[Json]:
-    metadata: Json = {"name": name_of(run), "labels": {RUN_LABEL: run}}
+def _pair(
+    kind: str, run: str, rules: list[Json], subject: Json, namespace: str, name: str = ""
+) -> list[Json]:
+    name = name or name_of(run)
+    metadata: Json = {"name": name, "labels": {RUN_LABEL: run}}
     if namespace:
         metadata["namespace"] = namespace
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name_of(run)}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
     return [
         {"apiVersion": RBAC, "kind": kind, "metadata": metadata, "rules": rules},
         {
@@ -105,14 +114,51 @@ def _may_patch(api: Api, run: str, kind: Kind, namespace: str) -> bool:
     attributes: Json = {"verb": "patch", "group": kind.group, "resource": kind.plural, "name": "x"}
     if namespace:
         attributes["namespace"] = namespace
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": user_of(run),
-            "groups": ["system:authenticated"],
-            "resourceAttributes": attributes,
-        },
-    }
-    answer = api.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    subject = {"user": user_of(run), "groups": ["system:authenticated"]}
+    return _allowed(review(api, {**subject, "resourceAttributes": attributes}))
+
+
+def review(api: Api, spec: Json) -> ApiAnswer:
+    """Ask the authorizer; `spec` is that of a SubjectAccessReview."""
+    version = "authorization.k8s.io/v1"
+    body = {"apiVersion": version, "kind": "SubjectAccessReview", "spec": spec}
+    return api.call("POST", f"/apis/{version}/subjectaccessreviews", body)
+
+
+def _allowed(answer: ApiAnswer) -> bool:
     return bool((answer.body.get("status") or {}).get("allowed"))
+
+
+_PROBE = {"apiGroups": ["mlk8s.dev"], "resources": ["probes"], "verbs": ["get"]}
+"""A permission for something that does not exist, asked of the authorizer as a sign of time."""
+
+
+def await_all_grants(
+    api: Api, run: str, namespaces: tuple[str, ...], wide: bool, seconds: float = 15.0
+) -> None:
+    """Wait until the authorizer knows every Role and binding that is there now.
+
+    It learns of them in the order in which they were written. So a grant is written last, of a
+    permission that serves nothing, and once that is known, so is all before it. With `wide`, also
+    those outside of namespaces.
+    """
+    # A name of its own each time: the deletion of an earlier one may not be known yet.
+    name = f"{probe_name_of(run)}-{secrets.token_hex(3)}"
+    until = time.monotonic() + seconds
+    places = [("Role", namespace) for namespace in namespaces]
+    places += [("ClusterRole", "")] if wide else []
+    for kind, namespace in places:
+        subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": name}
+        paths = []
+        for grant in _pair(kind, run, [_PROBE], subject, namespace, name):
+            path = KNOWN[grant["kind"]].path(namespace)
+            api.call("POST", path, grant)
+            paths.append(f"{path}/{name}")
+        attributes = {"verb": "get", "group": "mlk8s.dev", "resource": "probes"}
+        spec = {"user": name, "resourceAttributes": {**attributes, "namespace": namespace}}
+        while not _allowed(review(api, spec)):
+            if time.monotonic() > until:
+                raise MachineError("The cluster's authorizer did not take in the latest grants.")
+            time.sleep(0.005)
+        for path in reversed(paths):
+            api.call("DELETE", path)

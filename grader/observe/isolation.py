@@ -17,6 +17,7 @@ from grader.observe.client import MERGE, Api, ApiAnswer
 from grader.observe.identity import RUN_LABEL
 from grader.observe.kinds import KNOWN, Kind, Kinds
 from grader.observe.names import Names
+from grader.observe.sizes import Sizes
 
 Json = dict[str, Any]
 Object = dict[str, Any]
@@ -30,6 +31,7 @@ LEVELS = ("privileged", "baseline", "restricted")
 LOWEST = "baseline"
 
 OURS = "mlk8s.dev/"
+_GRANTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _HARD = {
     "pods": "120",
@@ -61,6 +63,7 @@ class Isolation:
     """Nodes that the run has changed, as they were: labels, taints, unschedulable."""
     created: list[str] = field(default_factory=list)
     """Paths of the run's namespaces and other objects outside namespaces, in order of creation."""
+    sizes: Sizes = field(default_factory=Sizes)
 
     @property
     def user(self) -> str:
@@ -71,6 +74,10 @@ class Isolation:
         """Whether the lab allows this kind."""
         return kind in self.allowed
 
+    def text_back(self, text: str) -> str:
+        """A message with the lab's names and the learner's amounts."""
+        return self.sizes.text_back(self.names.text_back(text))
+
     def hides(self, obj: Object) -> bool:
         """Whether an object is the grader's own, or comes with every namespace."""
         kind, name = obj.get("kind"), (obj.get("metadata") or {}).get("name")
@@ -78,13 +85,18 @@ class Isolation:
         return (
             (kind == "ResourceQuota" and name == QUOTA)
             or (kind == "ConfigMap" and name == "kube-root-ca.crt")
-            or (kind in ("Role", "RoleBinding") and name == identity.name_of(self.run))
+            or (kind in _GRANTS and self._is_grant(str(name)))
+        )
+
+    def _is_grant(self, name: str) -> bool:
+        return name == identity.name_of(self.run) or name.startswith(
+            identity.probe_name_of(self.run)
         )
 
     def retouch(self, obj: Object) -> Object:
-        """A Namespace without the marks that the grader put there."""
+        """A Namespace without the marks that the grader put there; amounts as the learner wrote."""
         if obj.get("kind") != "Namespace":
-            return obj
+            return self.sizes.back(obj)
         metadata = dict(obj["metadata"])
         for part in ("labels", "annotations"):
             kept = {
@@ -103,12 +115,21 @@ def new_run() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
-def plan(lab: Lab, kinds: Kinds, written_labels: frozenset[str]) -> Isolation:
-    """The names and kinds of a new run; changes nothing yet."""
+def plan(
+    lab: Lab,
+    kinds: Kinds,
+    written_labels: frozenset[str],
+    sizes: Sizes | None = None,
+    reused: bool = False,
+) -> Isolation:
+    """The names and kinds of a new run; changes nothing yet.
+
+    `reused`: the cluster serves one run after the other, each in namespaces of its own.
+    """
     run = new_run()
     spaces = lab.file.namespaces
     shared = lab.file.isolation == "namespace"
-    names = Names.unique(spaces, run) if shared else Names.unchanged(spaces)
+    names = Names.unique(spaces, run) if shared or reused else Names.unchanged(spaces)
     allowed = tuple(kind for kind in map(kinds.named, lab.file.kinds) if kind is not None)
     wide = {kind.name for kind in allowed if not kind.namespaced} - {"Namespace"}
     if not shared:
@@ -119,6 +140,7 @@ def plan(lab: Lab, kinds: Kinds, written_labels: frozenset[str]) -> Isolation:
         tuple(kind for kind in allowed if kind.name not in wide),
         frozenset(lab.file.kinds) - wide,
         written_labels,
+        sizes=sizes or Sizes(),
     )
 
 
@@ -177,6 +199,18 @@ def clean_up(api: Api, isolation: Isolation) -> None:
     # Namespaces last: by them a later run finds what could not be removed now.
     for path in reversed(isolation.created):
         api.call("DELETE", path, **_BRIEF)
+
+
+def end_pods(api: Api, isolation: Isolation, seconds: float = 30.0) -> None:
+    """End the Pods of the run's namespaces, which are going, so that the next run has the room."""
+    until = time.monotonic() + seconds
+    paths = [KNOWN["Pod"].path(namespace) for namespace in isolation.names.real]
+    for path in paths:
+        api.call("DELETE", path, query={"gracePeriodSeconds": "1"}, **_BRIEF)
+    while any(api.get(path).body.get("items") for path in paths):
+        if time.monotonic() > until:
+            raise MachineError("Pods of an earlier run do not end.", "mlk8s up")
+        time.sleep(0.2)
 
 
 _BRIEF: Any = {"patience": 2.0, "timeout": 5.0}

@@ -118,6 +118,11 @@ class Kinds:
                 return found
         return None
 
+    def forget_groups(self) -> None:
+        """Ask again which groups there are: a definition was added."""
+        with self._lock:
+            self._groups = None
+
     def _resources(self, version: str) -> dict[str, Kind]:
         with self._lock:
             if version not in self._served:

@@ -98,7 +98,7 @@ class _Look:
             isolation=isolation,
             lab=lab,
             submission=submission,
-            capabilities=cluster.capabilities,
+            cluster=cluster,
             watched=self._readable(allowed),
         )
 
@@ -141,7 +141,8 @@ class _Look:
         outcome = settle(self._stage, step.action.within)
         for manifest in in_order(self._stage.submission.manifests):
             said = self._dry_run(manifest.value)
-            self._stage.answer("apply", str(manifest), said, str(manifest.place))
+            place, space = str(manifest.place), manifest.namespace or ""
+            self._stage.answer("apply", str(manifest), said, place, namespace=space)
         self._end(step, name, outcome)
 
     def _dry_run(self, value: Object) -> ApiAnswer:
@@ -154,8 +155,9 @@ class _Look:
 
     def _request(self, step: Step, action: Request) -> None:
         name = self._begin(step, {})
-        said, body = request(self._stage, action, self._stage.namespace_of(action.namespace))
-        self._stage.answer("request", target_of(action), said, body=body)
+        namespace = self._stage.namespace_of(action.namespace)
+        said, body = request(self._stage, action, namespace)
+        self._stage.answer("request", target_of(action), said, body=body, namespace=namespace)
         self._end(step, name, Outcome("settled"))
 
     # What the cluster is and has

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.model import ServerModel
+from cluster.tempo import scaled
 from grader.model.recording import Object
 from grader.observe.recorder import State
 from grader.observe.settle import Waiting, is_over, is_ready, owners, repository
@@ -42,9 +43,16 @@ _STUCK = {
 class Patience:
     """Decides for one settling when silence, or running in circles, has lasted long enough."""
 
-    def __init__(self, servers: tuple[ServerModel, ...], factor: float, simulated: bool) -> None:
+    def __init__(
+        self,
+        servers: tuple[ServerModel, ...],
+        factor: float,
+        simulated: bool,
+        tempo: float = 1.0,
+    ) -> None:
         self._servers = {repository(server.image): server for server in servers}
         self._factor = factor
+        self._tempo = tempo
         self._simulated = simulated
         self._first_seen: dict[tuple[str, ...], float] = {}
         self._circling_since: float | None = None
@@ -63,7 +71,11 @@ class Patience:
             return self._circling_since + (CIRCLING_SIMULATED if self._simulated else CIRCLING_REAL)
         self._circling_since = None
         base = BASE * self._slowness + self._factor * CONTROLLER_LIFE
-        ends = [last_change + base + _min_ready(state)]
+        ends = [last_change + base + _min_ready(state, self._tempo)]
+        for job in state.get("Job", {}).values():
+            if rest := _job_rest(job, state):
+                retry = (str(job["metadata"].get("uid")), "retries", str(rest))
+                ends.append(self._first_seen.setdefault(retry, now) + base + rest)
         for namespace in state.get("Namespace", {}).values():
             if namespace["metadata"].get("deletionTimestamp"):
                 gone = (str(namespace["metadata"]["uid"]), "goes")
@@ -129,14 +141,46 @@ def _answers(server: ServerModel | None, probe: Mapping[str, Any]) -> bool:
     return server is not None and path in server.live and port == server.port
 
 
-def _min_ready(state: State) -> float:
-    """Longest minReadySeconds, which the controllers count in real seconds."""
+_JOB_BACKOFF, _JOB_INDEX = 10.0, "batch.kubernetes.io/job-completion-index"
+
+
+def _job_rest(job: Object, state: State) -> float:
+    """Seconds for which the Job controller may rest before it retries; 0 where it need not.
+
+    It counts real seconds: ten after the first failure (of an index, where each has its own
+    limit), and twice as many after each further one.
+    """
+    status, spec = job.get("status") or {}, job.get("spec") or {}
+    if status.get("completionTime") or any(
+        c.get("type") in ("Failed", "FailureTarget") for c in status.get("conditions") or []
+    ):
+        return 0.0
+    uid = str(job["metadata"].get("uid"))
+    pods = [pod for pod in state.get("Pod", {}).values() if uid in owners(pod)]
+    wanted = int(spec.get("parallelism", 1))
+    if spec.get("completions") is not None:
+        wanted = min(wanted, int(spec["completions"]) - int(status.get("succeeded") or 0))
+    if sum(1 for pod in pods if not is_over(pod)) >= wanted:
+        return 0.0
+    each = spec.get("backoffLimitPerIndex") is not None
+    failures: dict[str, int] = {}
+    for pod in pods:
+        if (pod.get("status") or {}).get("phase") == "Failed":
+            index = (pod["metadata"].get("annotations") or {}).get(_JOB_INDEX, "") if each else ""
+            failures[index] = failures.get(index, 0) + 1
+    times = max(failures.values(), default=0)
+    return min(LONGEST, _JOB_BACKOFF * 2.0 ** (times - 1)) if times else 0.0
+
+
+def _min_ready(state: State, tempo: float) -> float:
+    """Longest minReadySeconds as written, which the controllers count at the run's tempo."""
     specs = [
         obj.get("spec") or {}
         for kind in ("Deployment", "StatefulSet")
         for obj in state.get(kind, {}).values()
     ]
-    return min(60.0, max([float(spec.get("minReadySeconds") or 0) for spec in specs], default=0.0))
+    longest = max([int(spec.get("minReadySeconds") or 0) for spec in specs], default=0)
+    return min(60.0, scaled(longest, tempo))
 
 
 def circling(state: State, waiting: list[Waiting]) -> bool:

@@ -11,8 +11,8 @@ from cluster.model import ClusterStatus
 from grader.errors import GraderError, MachineError
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
-from grader.model.recording import Mark, Recording
-from grader.model.scenario import Step
+from grader.model.recording import Mark, Object, Recording
+from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
 from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
@@ -21,8 +21,11 @@ from grader.observe.kinds import ALWAYS, Kind
 from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
 from grader.observe.session import Session
-from grader.observe.stage import Stage
+from grader.observe.sizes import Sizes
+from grader.observe.stage import Stage, lab_text
 from grader.observe.steps import PLAYERS
+from grader.observe.steps.send import given_objects
+from grader.observe.tempo import as_written
 from grader.observe.waiting import Outcome, settle, wait_gone
 
 OnStep = Callable[[str, str], None]
@@ -66,13 +69,25 @@ def _observe(
     lab: Lab, submission: Submission, session: Session, keep: bool, on_step: OnStep | None
 ) -> Recording:
     session.reap_once()
-    isolation = place.plan(lab, session.kinds, _namespace_labels(submission))
+    session.define(lab.file.crds)
+    sizes = _sizes(lab, submission, session)
+    labels = _namespace_labels(submission)
+    reused = session.cluster.capabilities.containers == "real"
+    isolation = place.plan(lab, session.kinds, labels, sizes, reused)
     hub = session.hub or WatchHub(session.api, isolation.names.real)
     try:
         return _Run(lab, submission, session, isolation, hub, on_step).record(keep)
     finally:
         if hub is not session.hub:
             hub.close()
+
+
+def _sizes(lab: Lab, submission: Submission, session: Session) -> Sizes:
+    """By how much amounts are made smaller: as the nodes of this cluster were."""
+    divisor = round(1 / session.cluster.capabilities.size_factor)
+    sizes = Sizes(divisor, lab.file.nodes)
+    sizes.learn(manifest.value for manifest in submission.manifests)
+    return sizes
 
 
 def _namespace_labels(submission: Submission) -> frozenset[str]:
@@ -103,13 +118,14 @@ class _Run:
         on_step: OnStep | None,
     ) -> None:
         self._lab = lab
+        self._submission = submission
         self._session = session
         self._isolation = isolation
         self._hub = hub
         self._on_step = on_step or _say_nothing
         self._marks: list[Mark] = []
         self._started = datetime.now(UTC)
-        self._recorder = Recorder(isolation.names, isolation.hides, isolation.retouch)
+        self._recorder = Recorder(isolation.names, isolation.hides, self._retouch)
         self._stage = Stage(
             api=session.api,
             kinds=session.kinds,
@@ -118,14 +134,28 @@ class _Run:
             isolation=isolation,
             lab=lab,
             submission=submission,
-            capabilities=session.cluster.capabilities,
+            cluster=session.cluster,
             watched=self._watched(),
         )
+        if self._stage.simulated:
+            self._stage.tempo = session.cluster.capabilities.time_factor
+
+    def _retouch(self, obj: Object) -> Object:
+        return as_written(self._isolation.retouch(obj))
 
     def _watched(self) -> tuple[Kind, ...]:
-        base = [self._session.kinds.named(name) for name in ALWAYS]
-        found = dict.fromkeys(kind for kind in base if kind is not None)
-        return tuple(found | dict.fromkeys(self._isolation.kinds))
+        kinds = self._session.kinds
+        found = dict.fromkeys(kinds.named(name) for name in ALWAYS)
+        found |= dict.fromkeys(self._isolation.kinds)
+        given = [
+            kinds.of(str(value.get("kind")), str(value.get("apiVersion")))
+            for step in self._lab.file.scenario
+            if isinstance(step.action, Send)
+            for file in step.action.files
+            for value, _ in given_objects(lab_text(self._lab, self._submission, file), file)
+        ]
+        found |= dict.fromkeys(given)
+        return tuple(kind for kind in found if kind is not None)
 
     def record(self, keep: bool) -> Recording:
         """Prepare, play, clean up, whatever happens in between."""
@@ -225,6 +255,8 @@ class _Run:
             mine = self._isolation.created and self._lab.file.isolation == "cluster"
             if mine and self._stage.simulated:
                 self._wait_for_the_end()
+            elif mine:
+                place.end_pods(self._session.api, self._isolation)
 
     def _wait_for_the_end(self) -> None:
         """Let the lab's own names be free again for the next run on this cluster."""
@@ -252,6 +284,7 @@ class _Run:
             answers=stage.answers,
             logs=stage.logs,
             gaps=self._recorder.gaps,
+            samples=stage.samples,
             sources=[(source.path, source.text) for source in stage.submission.sources],
             fault=fault,
             seconds=self._recorder.clock(),

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.model import Capabilities
+from cluster.model import Capabilities, ClusterStatus
+from grader.errors import CourseError
 from grader.model.draws import fill
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
-from grader.model.recording import Answer, Log, Object
+from grader.model.recording import Answer, Log, Object, Sample
 from grader.observe.client import Api, ApiAnswer
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import Isolation
@@ -35,14 +36,22 @@ class Stage:
     isolation: Isolation
     lab: Lab
     submission: Submission
-    capabilities: Capabilities
+    cluster: ClusterStatus
+    tempo: float = 1.0
+    """What the seconds that controllers count were multiplied by, as the objects were applied."""
     watched: tuple[Kind, ...] = ()
     step: str = ""
     answers: list[Answer] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     seen_next: list[tuple[str, Key, int]] = field(default_factory=list)
     doomed: list[tuple[str, Key]] = field(default_factory=list)
     """Objects that were deleted, for `wait-gone`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the cluster can prove."""
+        return self.cluster.capabilities
 
     @property
     def simulated(self) -> bool:
@@ -68,14 +77,21 @@ class Stage:
 
     def lab_text(self, file: str) -> str:
         """A file of the lab's folder, with what the submission's seed draws put in."""
-        text = (self.lab.root / file).read_text(encoding="utf-8")
-        return fill(text, self.submission.drawn) if self.lab.file.seeded else text
+        return lab_text(self.lab, self.submission, file)
 
     def answer(
-        self, verb: str, target: str, said: ApiAnswer, place: str = "", body: str = ""
+        self,
+        verb: str,
+        target: str,
+        said: ApiAnswer,
+        place: str = "",
+        body: str = "",
+        *,
+        namespace: str = "",
+        actor: str = "",
     ) -> ApiAnswer:
-        """Record an answer, with the lab's names in its message."""
-        back = self.isolation.names.text_back
+        """Record an answer, with the lab's names in its message; `namespace` is the lab's too."""
+        back = self.isolation.text_back
         self.answers.append(
             Answer(
                 at=self.recorder.clock(),
@@ -87,9 +103,16 @@ class Stage:
                 message=back(said.message),
                 place=place,
                 body=back(body),
+                namespace=namespace,
+                actor=actor,
             )
         )
         return said
+
+    def sample(self, series: str, target: str, namespace: str, value: float) -> None:
+        """Record the value of a series at this moment."""
+        at = self.recorder.clock()
+        self.samples.append(Sample(at, self.step, series, target, namespace, value))
 
     def expect(self, kind: Kind, namespace: str, name: str, said: ApiAnswer) -> None:
         """Let the next settling wait until this accepted change was delivered by its watch."""
@@ -148,3 +171,12 @@ def owner_of(obj: Object) -> str:
         if reference.get("controller"):
             return str(reference.get("uid"))
     return ""
+
+
+def lab_text(lab: Lab, submission: Submission, file: str) -> str:
+    """A file of the lab's folder as this submission gets it; CourseError if it cannot be read."""
+    try:
+        text = (lab.root / file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CourseError(f"The lab's file {file} cannot be read: {error}.") from error
+    return fill(text, submission.drawn) if lab.file.seeded else text

@@ -51,7 +51,8 @@ def settle(stage: Stage, within: float) -> Outcome:
     finite = frozenset(
         repository(s.image) for s in stage.lab.file.servers if s.runs_for is not None
     )
-    patience = Patience(stage.lab.file.servers, stage.capabilities.time_factor, stage.simulated)
+    factor = stage.capabilities.time_factor
+    patience = Patience(stage.lab.file.servers, factor, stage.simulated, stage.tempo)
     synced = -1
     while True:
         with recorder.changed:

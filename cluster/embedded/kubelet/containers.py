@@ -137,6 +137,11 @@ class Container(Starting):
             if self.phase is Phase.RUNNING:
                 self.next_at = min(self.next_at, now)
 
+    def kill(self, run: int, code: int, now: float) -> None:
+        """End this run of the process at once; a run that is over, or has not begun, is left."""
+        if self.phase is Phase.RUNNING and self.restarts == run:
+            self._end(code, DONE if code == 0 else CRASHED, now)
+
     def learn(self, now: float) -> None:
         """The simulated servers changed: ask the probes again and try to pull again."""
         for probe in self._probes.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ Json = dict[str, Any]
 
 FINISH = "sim.mlk8s.dev/finish"
 """Annotation: the exit code with which the Pod's containers end now (for finite work)."""
+KILL = "sim.mlk8s.dev/kill"
+"""Annotation: `{"container": name, "run": restarts before it, "code": exit code}`: that run of the
+container's process ends now."""
 DEADLINE = "DeadlineExceeded"
 DEADLINE_WORDS = "Pod was active on the node longer than the specified deadline"
 
@@ -143,11 +147,20 @@ class Pod:
         if code is not None:
             for container in self.main:
                 container.finish(_exit_code(code), now)
+        self._kill((metadata.get("annotations") or {}).get(KILL), now)
         if metadata.get("deletionTimestamp") and math.isinf(self.deleting_at):
             self.deleting_at = now
             grace = metadata.get("deletionGracePeriodSeconds")
             for container in self.containers:
                 container.stop(now, GRACE if grace is None else float(grace))
+
+    def _kill(self, wish: str | None, now: float) -> None:
+        """Do what the annotation says; what cannot be read is nobody's wish."""
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            told = json.loads(wish or "{}")
+            for container in self.containers:
+                if container.name == told["container"]:
+                    container.kill(int(told["run"]), int(told["code"]) & 0xFF, now)
 
     def wants(self, now: float) -> frozenset[Ref]:
         """The objects of its namespace that ought to be looked up before it is advanced."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
 from grader.judge.language.changes import Changes, changes_of
 from grader.judge.language.expectation import note
-from grader.judge.language.fields import FilledForm
+from grader.judge.language.fields import FilledForm, dig
+from grader.judge.language.network import Network, Peer
 from grader.judge.language.objects import ManifestObject
+from grader.judge.language.reach import Reachability, labels_of, peer_of
 from grader.model.draws import pick
 from grader.model.manifest import Submission
 
@@ -117,6 +120,26 @@ class Manifests:
                     str(found.manifest.where(("metadata", "namespace"))),
                 )
         note(f"every namespaced object says namespace {name}")
+
+    def network(self, namespaces: Mapping[str, Mapping[str, str]] | None = None) -> Reachability:
+        """Who may reach whom under the NetworkPolicies of the files, were they in force.
+
+        `namespaces` gives the labels of namespaces that are not the learner's.
+        """
+        policies = self.all("NetworkPolicy")
+        written = labels_of(found.manifest.value for found in self.all("Namespace"))
+
+        def find(of: str, namespace: str | None) -> Peer | None:
+            kind, _, name = of.partition("/")
+            found = self.maybe(kind, name, namespace)
+            if found is None:
+                return None
+            spec, place = dig(found.full, found.pod_path), found.namespace or ""
+            return peer_of(f"a Pod of {of}", place, found.pod_labels(), spec)
+
+        where = ", ".join(found.where for found in policies) or "no NetworkPolicy"
+        network = Network((found.full for found in policies), {**(namespaces or {}), **written})
+        return Reachability(network, find, where)
 
     def _nearest(self, kind: str, name: str) -> str:
         same_kind = [found.object_name for found in self.all(kind)]

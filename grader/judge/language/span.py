@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
+from grader.judge.language.reach import Reachability, recorded
 from grader.judge.language.state import Endpoint, History, State
 from grader.judge.language.timeline import Moment, Timeline
 from grader.judge.language.words import Words
@@ -87,6 +88,12 @@ class Span:
         return self.timeline(
             f"ReplicaSets of {of}", ("ReplicaSet",), lambda state: state.replica_sets(of)
         )
+
+    def network(self) -> Reachability:
+        """Who may reach whom under the NetworkPolicies, as they are at the end of the span."""
+        state = self._history.at(self._end.version if self._end else None)
+        policies, namespaces = state.objects("NetworkPolicy"), state.objects("Namespace")
+        return recorded(policies, namespaces, state.pods)
 
     def events(self, about: str = "*", reason: str | None = None) -> Events:
         """Events of the span about `Kind/name` (with `*` as a wildcard), newest count of each."""

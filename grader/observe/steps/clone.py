@@ -12,17 +12,21 @@ def play_clone(stage: Stage, action: Clone) -> None:
     """Apply the copy as the learner."""
     found = [m for m in stage.submission.manifests if str(m) == action.object]
     target = f"{action.object.partition('/')[0]}/{action.name}"
+    namespace = str((found[0].namespace if found else action.namespace) or "")
     if not found:
         message = f"The submission has no {action.object}."
-        stage.answer("apply", target, ApiAnswer(404, "NotInSubmission", message))
+        stage.answer(
+            "apply", target, ApiAnswer(404, "NotInSubmission", message), namespace=namespace
+        )
         return
     original = found[0].value
     copy = {**original, "metadata": {**original["metadata"], "name": action.name}}
     place = str(found[0].place)
     kind, refusal = resolve(stage, copy)
     if kind is None or refusal is not None:
-        stage.answer("apply", target, refusal or ApiAnswer(404, "NoKindMatch"), place)
+        said = refusal or ApiAnswer(404, "NoKindMatch")
+        stage.answer("apply", target, said, place, namespace=namespace)
         return
     said = send(stage, kind, copy)
-    stage.answer("apply", target, said, place)
-    stage.expect(kind, str(copy["metadata"].get("namespace") or ""), action.name, said)
+    stage.answer("apply", target, said, place, namespace=namespace)
+    stage.expect(kind, namespace, action.name, said)

@@ -11,10 +11,15 @@ from grader.observe.stage import Stage
 
 def play_cordon(stage: Stage, action: Cordon) -> None:
     """Make the nodes unschedulable; they are put back when the run ends."""
-    node = KNOWN["Node"]
     for name in action.nodes:
-        remember(stage, name)
-        change = {"spec": {"unschedulable": True}}
-        said = stage.api.call("PATCH", node.path(name=name), change, content=MERGE)
-        stage.answer("patch", f"Node/{name}", said)
-        stage.expect(node, "", name, said)
+        cordon(stage, name)
+
+
+def cordon(stage: Stage, name: str) -> None:
+    """Make one node unschedulable and record the answer."""
+    node = KNOWN["Node"]
+    remember(stage, name)
+    change = {"spec": {"unschedulable": True}}
+    said = stage.api.call("PATCH", node.path(name=name), change, content=MERGE)
+    stage.answer("patch", f"Node/{name}", said)
+    stage.expect(node, "", name, said)

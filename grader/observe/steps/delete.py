@@ -39,7 +39,7 @@ def _delete_one(stage: Stage, manifest: Manifest) -> None:
     said = stage.api.call("DELETE", path, query=policy, user=stage.isolation.user)
     if said.code == 404:
         return
-    stage.answer("delete", str(manifest), said, str(manifest.place))
+    stage.answer("delete", str(manifest), said, str(manifest.place), namespace=namespace)
     stage.doomed.append((kind.name, (namespace if kind.namespaced else "", manifest.name)))
     for pod in stage.owned_pods(manifest.kind, manifest.name, namespace):
         stage.doomed.append(("Pod", (namespace, str(pod["metadata"]["name"]))))

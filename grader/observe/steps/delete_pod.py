@@ -17,9 +17,10 @@ def play_delete_pod(stage: Stage, action: DeletePod) -> None:
     pods = stage.owned_pods(kind, name, namespace)
     if not pods:
         message = f"{action.of} has no Pods to delete."
-        stage.answer("delete", action.of, ApiAnswer(404, "NoPods", message))
+        said = ApiAnswer(404, "NoPods", message)
+        stage.answer("delete", action.of, said, namespace=namespace)
     for pod in pods[: action.count]:
         pod_name = str(pod["metadata"]["name"])
         said = stage.api.call("DELETE", stage.path("Pod", namespace, pod_name))
-        stage.answer("delete", f"Pod/{pod_name}", said)
+        stage.answer("delete", f"Pod/{pod_name}", said, namespace=namespace)
         stage.expect(KNOWN["Pod"], namespace, pod_name, said)

@@ -15,8 +15,9 @@ _LONGEST_BODY = 65536
 
 def play_request(stage: Stage, action: Request) -> None:
     """Send the request, or record that nothing could answer it."""
-    said, body = request(stage, action, stage.namespace_of(action.namespace))
-    stage.answer("request", target_of(action), said, body=body)
+    namespace = stage.namespace_of(action.namespace)
+    said, body = request(stage, action, namespace)
+    stage.answer("request", target_of(action), said, body=body, namespace=namespace)
 
 
 def target_of(action: Request) -> str:

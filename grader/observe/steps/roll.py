@@ -19,19 +19,20 @@ def play_roll(stage: Stage, action: Roll) -> None:
     namespace = stage.namespace_of(action.namespace)
     kind, found = read(stage, action.object, namespace)
     if kind is None or not found.ok:
-        stage.answer("patch", action.object, found)
+        stage.answer("patch", action.object, found, namespace=namespace)
         return
     names = [container["name"] for container in containers(found.body, kind.name)]
     if action.container not in names:
         message = f"{action.object} has no container {action.container!r}, only {', '.join(names)}."
-        stage.answer("patch", action.object, ApiAnswer(404, "NoContainer", message))
+        said = ApiAnswer(404, "NoContainer", message)
+        stage.answer("patch", action.object, said, namespace=namespace)
         return
     patch = release_patch(found.body, kind.name, names.index(action.container), action)
     name = kind_and_name(action.object)[1]
     path = kind.path(stage.real(namespace), name)
     user = stage.isolation.user
     said = stage.api.call("PATCH", path, patch, content=JSON_PATCH, user=user)
-    stage.answer("patch", action.object, said)
+    stage.answer("patch", action.object, said, namespace=namespace)
     stage.expect(kind, namespace, name, said)
 
 

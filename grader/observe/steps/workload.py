@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from grader.model.recording import Object
 from grader.observe.client import ApiAnswer
 from grader.observe.kinds import Kind
 from grader.observe.stage import Stage
@@ -42,3 +43,12 @@ def containers(obj: Json, kind: str) -> list[Json]:
         value = (value or {}).get(key)
     found: list[Json] = (value or {}).get("containers") or []
     return found
+
+
+def pods_of(stage: Stage, reference: str, namespace: str) -> list[Object]:
+    """Living Pods of a workload, oldest first; of `Pod/name` that Pod."""
+    kind, name = kind_and_name(reference)
+    if kind == "Pod":
+        found = stage.recorder.find("Pod", name, namespace)
+        return [] if found is None else [found]
+    return stage.owned_pods(kind, name, namespace)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from grader.report.timeline.ink import Label, Path, fitted
+from grader.report.timeline.ink import Label, Path, fitted, text_width
 from grader.report.timeline.marks import draw_marks
 from grader.report.timeline.page import MARGIN, Page
-from grader.report.timeline.scale import Scale, amount, seconds
+from grader.report.timeline.scale import Scale, amount, round_up, seconds
 from grader.report.timeline.story import Points, Series, Service, Workload
 
 HEIGHT = 44.0
 _ROW = HEIGHT + 20.0
-_MOST_COLOURED = 6
+_MEASURED = {
+    "rate": "requests a second",
+    "cpu": "CPU: each Pod, mean",
+    "memory": "memory: each Pod, mean",
+    "queue": "queue length",
+}
 
 
 def draw_service(page: Page, service: Service) -> None:
@@ -55,48 +60,48 @@ def draw_name(page: Page, workload: Workload) -> None:
 
 
 def draw_series(page: Page, series: Series) -> None:
-    """Measured values, one line for each object, with the autoscaler's target."""
-    words = {
-        "rate": "requests a second",
-        "cpu": "CPU of each Pod",
-        "memory": "memory of each Pod",
-        "queue": "queue length",
-    }
-    _names(
-        page,
-        series.of.partition("/")[2] or series.of,
-        words.get(series.series, series.series),
-        series.namespace,
-    )
+    """Measured values: each object's line, their mean where there are several, and the target
+    that an autoscaler holds them to."""
+    name = series.of.partition("/")[2] or series.of
     values = [value for curve in series.curves.values() for _, value in curve]
-    high = max([*values, (series.target or 0) * 1.15]) or 1.0
-    scale = _axis(page, high, amount(high, series.series))
+    high = round_up(max([*values, (series.target or 0) * 1.15]))
+    word = amount(high, series.series)
+    _names(page, name, _MEASURED.get(series.series, series.series), series.namespace, word)
+    scale = _axis(page, high, word)
     single = len(series.curves) == 1
-    for place, (name, curve) in enumerate(sorted(series.curves.items())):
+    for of, curve in sorted(series.curves.items()):
+        told = f"{of}: {amount(curve[-1][1], series.series)} at the end"
         if single:
-            page.add(Path(_area(page, curve, scale), "area v1", ""))
-        look = f"line v{place % _MOST_COLOURED}" if not single else "line v1"
-        told = f"{name}: {amount(curve[-1][1], series.series)} at the end"
-        page.add(Path(_steps(page, curve, scale, to_end=single), look, told))
+            page.add(Path(_area(page, curve, scale), "area v1", told))
+        page.add(Path(_steps(page, curve, scale, single), "line" if single else "line faint", told))
+    if not single:
+        told = f"{series.of}: mean of its Pods"
+        page.add(Path(_steps(page, mean(series.curves), scale, to_end=False), "line", told))
+    room = page.width - MARGIN - page.right - 8
     if series.target:
         y = scale(series.target)
-        page.add(
-            Path(f"M{page.left:.1f} {y:.1f}H{page.right:.1f}", "target", "autoscaler's target")
-        )
-        page.add(
-            Label(
-                page.right + 6,
-                y + 3.5,
-                f"target {amount(series.target, series.series)}",
-                "muted",
-                10,
-            )
-        )
+        words = fitted(f"target {amount(series.target, series.series)}", room, 10.5)
+        page.add(Path(f"M{page.left:.1f} {y:.1f}H{page.right:.1f}", "target", words))
+        page.add(Label(page.right + 8, y + 3.5, words, "aim", 10.5))
     elif single:
         _beside(
             page, amount(next(iter(series.curves.values()))[-1][1], series.series), "at the end"
         )
     page.y += _ROW
+
+
+def mean(curves: dict[str, Points]) -> Points:
+    """The mean of those curves that have a value at each moment: a Pod's ends with its last."""
+    begins = {name: curve[0][0] for name, curve in curves.items()}
+    ends = {name: curve[-1][0] for name, curve in curves.items()}
+    middle: Points = []
+    for at in sorted({at for curve in curves.values() for at, _ in curve}):
+        alive = [name for name in curves if begins[name] <= at <= ends[name]]
+        value = sum(value_at(curves[name], at) for name in alive) / len(alive)
+        if not middle or middle[-1][1] != value:
+            middle.append((at, value))
+    last = max(ends.values())
+    return [*middle, (last, middle[-1][1])] if middle[-1][0] < last else middle
 
 
 def summed(curves: dict[str, Points]) -> Points:
@@ -116,8 +121,9 @@ def summed(curves: dict[str, Points]) -> Points:
     return total
 
 
-def _names(page: Page, name: str, what: str, namespace: str) -> None:
-    room = page.left - MARGIN - 30
+def _names(page: Page, name: str, what: str, namespace: str, number: str = "00") -> None:
+    """Name and what is shown, left of the `number` at the top of the axis."""
+    room = page.left - MARGIN - 14 - text_width(number, 9.5)
     y = page.y + 16
     page.add(Label(MARGIN, y, fitted(name, room, 12), "strong", 12, title=name))
     page.add(Label(MARGIN, y + 15, fitted(what, room, 10.5), "muted", 10.5))

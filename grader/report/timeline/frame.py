@@ -105,7 +105,7 @@ def draw_steps(page: Page) -> None:
         page.add(Label(label.x, page.y + 14 + 15 * row, words, "step", 11, label.anchor, told))
         page.under(Rect(left, page.plot_top, max(right - left, 0.5), 0, f"band b{place % 2}"))
         page.under(Path(f"M{left:.1f} {page.plot_top:.1f}V", "step-line", told))
-    page.y += 8 + 15 * len(rows) + 8
+    page.y += 15 * len(rows) + 8
 
 
 def draw_axis(page: Page) -> None:

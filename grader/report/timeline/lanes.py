@@ -63,6 +63,7 @@ def _draw(page: Page, lane: PodLane, height: float) -> None:
     for segment in lane.segments:
         _bar(page, lane, segment, middle, height)
     _version(page, lane, middle, height)
+    _why(page, lane, middle, height)
     draw_marks(page, lane.happenings, middle)
 
 
@@ -92,6 +93,17 @@ def _version(page: Page, lane: PodLane, middle: float, height: float) -> None:
         if right - left >= wide and not any(left - 4 <= x <= left + wide + 4 for x in marks):
             page.add(Label(left + 6, middle + 3.3, lane.version, "on", 9.5))
             return
+
+
+def _why(page: Page, lane: PodLane, middle: float, height: float) -> None:
+    """Kubernetes' reason, written into the longest stretch of failing."""
+    failing = [s for s in lane.segments if s.state == "failing" and s.why]
+    if height <= _DENSE or not failing:
+        return
+    segment = max(failing, key=lambda s: s.end - s.begin)
+    left, right = page.time(segment.begin) + 10, page.time(segment.end)
+    if right - left >= text_width(segment.why, 9.5) + 8:
+        page.add_if_free(Label(left, middle + 3.3, segment.why, "why", 9.5))
 
 
 def _beside(page: Page, lane: PodLane, middle: float, size: float) -> None:

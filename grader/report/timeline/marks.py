@@ -45,7 +45,8 @@ def draw_marks(page: Page, happenings: list[Happening], y: float) -> None:
         x = min(x, page.right - 1)
         taken.append(x)
         tone = cluster.found[0].tone
-        page.add(Path(symbol(tone, x, y, cluster.found[0].message), f"mark {tone}", _told(cluster)))
+        drawn = symbol(tone, x, y, cluster.found[0].message)
+        page.add(Path(drawn, f"halo {tone}"), Path(drawn, f"mark {tone}", _told(cluster)))
 
 
 def symbol(tone: Tone, x: float, y: float, message: str = "") -> str:

@@ -10,9 +10,9 @@ from grader.report.timeline.story import Story
 
 NARROWEST = 480
 MARGIN = 20.0
-GUTTER = 178.0
+GUTTER = 188.0
 """Left of the plot, for names and the numbers of an axis."""
-BESIDE = 104.0
+BESIDE = 116.0
 """Right of the plot, for nodes and last values."""
 
 

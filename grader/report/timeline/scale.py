@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,14 @@ def round_step(span: float, most: int) -> float:
         if times * power >= rough * 0.999:
             return times * power
     return 10 * power
+
+
+def round_up(value: float) -> float:
+    """The next number of two digits: 1187 becomes 1200, 0.33 stays; 1 for nothing."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** (floor(log10(value)) - 1)
+    return round(ceil(value / power - 1e-9) * power, 12)
 
 
 def ticks(high: float, most: int) -> list[float]:

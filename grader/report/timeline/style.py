@@ -46,6 +46,11 @@ _RULES = """
 & text.muted{fill:var(--muted)}
 & text.on{fill:var(--on);font-weight:600}
 & text.dip{font-weight:700;paint-order:stroke;stroke:var(--card);stroke-width:3px}
+& text.step{paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
+& text.why{fill:var(--bad);font-weight:600;paint-order:stroke;stroke:var(--card);stroke-width:4px}
+& text.aim{fill:var(--warn);font-weight:600}
+& .line{stroke:var(--v1);stroke-width:1.8}
+& .line.faint{stroke-width:1;stroke-opacity:.45}
 & .band.b0{fill:var(--band)}& .band.b1{fill:none}
 & path{fill:none}
 & .step-line{stroke:var(--line)}
@@ -55,6 +60,8 @@ _RULES = """
 & .target{stroke:var(--warn);stroke-width:1.3;stroke-dasharray:2 3}
 & .ending{stroke:var(--bad);stroke-width:2}
 & .mark{stroke:var(--card);stroke-width:1.2;paint-order:stroke}
+& .halo{stroke:var(--card);stroke-width:2.4}
+& .halo.trouble{stroke-width:5;stroke-linecap:round}
 & .mark.trouble{stroke:var(--bad);stroke-width:2.2;stroke-linecap:round}
 & .mark.stop{fill:var(--ink)}
 & .mark.wait{fill:var(--card);stroke:var(--warn);stroke-width:1.6}
@@ -76,7 +83,6 @@ _RULES = """
 _VERSION_RULES = """
 & .bar.ready.v%(n)d{fill:var(--v%(n)d)}
 & .stack.v%(n)d,& .area.v%(n)d{fill:var(--v%(n)d)}
-& .line.v%(n)d{stroke:var(--v%(n)d);stroke-width:1.6}
 & .bar.starting.v%(n)d{fill:url(#%(mark)s-v%(n)d);stroke:var(--v%(n)d);stroke-width:.8}
 & .bar.terminating.v%(n)d{fill:var(--card);stroke:var(--v%(n)d);stroke-width:1.2}
 & .bar.succeeded.v%(n)d{fill:var(--v%(n)d)}

@@ -49,6 +49,7 @@ def to_text(story: Story, *, title: str = "", width: int = 100, colour: bool = F
         force_terminal=colour,
         color_system="standard" if colour else None,
         no_color=not colour,
+        force_jupyter=False,  # or every picture in a notebook would show an empty output, too
         legacy_windows=False,
     )
     with console.capture() as captured:
@@ -79,13 +80,15 @@ class _Drawing:
             self._line(Text(f"Incomplete: {story.fault}", "bold red"))
         self._line(Text())
         self._steps()
-        self._series()
+        self._outside()
         for service in story.services:
             self._line(self._heading("Service", service.name, service.namespace))
+            self._series(service.namespace, f"Service/{service.name}")
             self._counts("endpoints", service.ready, [], [])
         for workload in story.workloads:
             self._line(Text())
             self._line(self._heading(workload.kind, workload.name, workload.namespace))
+            self._series(workload.namespace, workload.ref)
             if workload.wanted or len(workload.pods) > 1:
                 self._counts("ready", workload.ready, workload.wanted, workload.happenings)
             for lane in workload.pods[:MOST]:
@@ -130,8 +133,10 @@ class _Drawing:
         if names:
             self._line(Text("│ also: " + ", ".join(names), "dim"))
 
-    def _series(self) -> None:
+    def _series(self, namespace: str, of: str) -> None:
         for series in self._story.series:
+            if (series.namespace, series.of) != (namespace, of):
+                continue
             curves = list(series.curves.values())
             values = [value for curve in curves for _, value in curve]
             high = max([*values, series.target or 0]) or 1.0
@@ -139,11 +144,18 @@ class _Drawing:
             def highest(begin: float, end: float, curves: list[Points] = curves) -> float:
                 return max(_extreme(curve, begin, end, max) for curve in curves)
 
-            plot = self._bars(highest, high)
-            what = "CPU" if series.series == "cpu" else series.series
-            name = f"{series.of.partition('/')[2] or series.of} {what}"
-            most = f"most {amount(max(values), series.series)}"
-            self._row(Text(name), plot, most)
+            what = "CPU of each Pod" if series.series == "cpu" else series.series
+            beside = f"most {amount(max(values), series.series)}"
+            self._row(Text(f"  {what}"), self._bars(highest, high), beside)
+
+    def _outside(self) -> None:
+        """What was measured of nothing that is drawn below: queues."""
+        drawn = {(w.namespace, w.ref) for w in self._story.workloads}
+        drawn |= {(s.namespace, f"Service/{s.name}") for s in self._story.services}
+        others = {(s.namespace, s.of) for s in self._story.series} - drawn
+        for namespace, of in sorted(others):
+            self._line(Text(of, "bold"))
+            self._series(namespace, of)
 
     def _bars(self, value: Callable[[float, float], float], high: float) -> Text:
         text = Text()

@@ -110,7 +110,13 @@ def test_a_build_is_done_once_for_the_same_recipe(
     store = Store()
     for name in builder.wanted_names():
         kind = "node-image" if name == recipe.NODE_IMAGE else "image"
-        making.store(store, kind, name, name.encode(), key=recipe.images_key())  # type: ignore[arg-type]
+        making.store(
+            store,
+            kind,
+            name,
+            name.encode(),
+            key=recipe.node_key() if kind == "node-image" else recipe.labs_key(),
+        )  # type: ignore[arg-type]
     assert len(builder.build(store)) == len(builder.wanted_names())
     monkeypatch.setattr(recipe, "SUITE", "another")
     monkeypatch.setattr(builder, "unavailable", lambda: "It needs root.")
@@ -119,10 +125,10 @@ def test_a_build_is_done_once_for_the_same_recipe(
 
 
 def test_the_key_follows_what_images_are_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = recipe.images_key()
-    assert before == recipe.images_key()
+    before = recipe.labs_key()
+    assert before == recipe.labs_key()
     monkeypatch.setattr(recipe, "COREDNS_VERSION", "9.9.9")
-    assert recipe.images_key() != before
+    assert recipe.labs_key() != before
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from cluster.model import Capabilities
 from grader.model.lab import Lab, LabFile
 from grader.model.manifest import Manifest, Place, SourceFile, Submission
-from grader.model.recording import Answer, Change, Gap, Log, Mark, Recording
+from grader.model.recording import Answer, Change, Gap, Log, Mark, Recording, Sample
 
 Json = dict[str, Any]
 
@@ -87,6 +87,7 @@ def a_recording() -> Recording:
         answers=[Answer(0.05, "apply", "apply", "Pod/web-1", 201, place="all.yaml:3")],
         logs=[Log(0.9, "web-1", "main", "höher\n")],
         gaps=[Gap(0.3, 0.4, "Pod")],
+        samples=[Sample(0.5, "apply", "cpu", "Pod/web-1", "ml-serving", 0.25)],
         sources=[("all.yaml", "kind: Pod\n")],
         seconds=1.25,
     )

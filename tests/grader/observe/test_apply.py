@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.model import Capabilities
+from cluster.model import Capabilities, ClusterStatus
 from grader.model.scenario import ACTIONS, Clone, Finish, Request
 from grader.observe.apply import apply, in_order
 from grader.observe.client import ApiAnswer
@@ -15,6 +15,7 @@ from grader.observe.names import Names
 from grader.observe.recorder import Recorder
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
+from grader.observe.steps.apply import fits
 from tests.grader.observe.fakes import FakeApi
 from tests.grader.observe.samples import a_lab, a_manifest, a_pod, a_submission, an_object
 
@@ -34,7 +35,12 @@ def a_stage(*values: Json, kinds: tuple[str, ...] = KINDS, containers: Any = Non
         isolation=isolation,
         lab=a_lab(),
         submission=a_submission(*values),
-        capabilities=Capabilities(containers=containers),
+        cluster=ClusterStatus(
+            name="test",
+            provider="none",
+            running=True,
+            capabilities=Capabilities(containers=containers),
+        ),
         watched=(KNOWN["Deployment"], KNOWN["Pod"]),
         step="apply",
     )
@@ -212,6 +218,74 @@ def test_finish_tells_running_pods_only() -> None:
     patches = [request for request in api_of(stage).requests if request[0] == "PATCH"]
     assert [path.rsplit("/", 1)[1] for _, path, _, _ in patches] == ["a"]
     assert patches[0][2] == {"metadata": {"annotations": {"sim.mlk8s.dev/finish": "3"}}}
-    stage = a_stage(containers="real")
+    stage = a_stage(kinds=("Job",))
     PLAYERS["finish"](stage, Finish(of="Job/train"))
-    assert stage.answers[0].reason == "NotPossible"
+    assert stage.answers[0].reason == "NoPods"
+
+
+def test_finish_asks_real_trainers_and_waits_for_their_end() -> None:
+    job = an_object("Job", "train")
+    stage = a_stage(kinds=("Job",), containers="real")
+    stage.hub.sync = lambda *args: True  # type: ignore[method-assign]
+    stage.recorder.see("Job", "added", job, 1, 10)
+    pod = a_pod("a", job)
+    pod["status"] = {
+        "phase": "Running",
+        "containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 3}}}],
+    }
+    stage.recorder.see("Pod", "added", pod, 2, 10)
+    PLAYERS["finish"](stage, Finish(of="Job/train", exit_code=3))
+    asked = [path for method, path, _, _ in api_of(stage).requests if method == "GET"]
+    assert asked[-1].endswith("/pods/a:8000/proxy/finish?code=3")
+    assert stage.answers[0].target == "Pod/a:8000/finish"
+
+
+SLOW = {"spec": {"minReadySeconds": 30, "progressDeadlineSeconds": 600}}
+
+
+def _slow_stage() -> Stage:
+    stage = a_stage({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": META, **SLOW})
+    stage.tempo = 0.05
+    return stage
+
+
+META = {"name": "web", "namespace": "ml"}
+
+
+def test_durations_are_brought_to_tempo_once_the_written_ones_are_admitted() -> None:
+    stage = _slow_stage()
+    assert apply(stage, stage.submission.manifests[0]).ok
+    sent = [body["spec"]["minReadySeconds"] for _, _, body, _ in api_of(stage).requests]
+    assert sent == [30, 2]
+
+
+def test_a_written_duration_that_is_refused_is_not_sent_at_tempo() -> None:
+    stage = _slow_stage()
+    api_of(stage).respond = lambda method, path: ApiAnswer(422, "Invalid", "too long")
+    said = apply(stage, stage.submission.manifests[0])
+    assert (said.code, len(api_of(stage).requests)) == (422, 1)
+
+
+def test_annotations_that_steer_the_simulation_are_refused() -> None:
+    note = {"metadata": {"annotations": {"sim.mlk8s.dev/finish": "0"}}}
+    spec = {"template": note}
+    value = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": META, "spec": spec}
+    stage = a_stage(value)
+    assert apply(stage, stage.submission.manifests[0]).reason == "Reserved"
+    assert api_of(stage).requests == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_meant"),
+    [
+        ("v2/*.yaml", "v2/web.yaml", True),
+        ("v2/*.yaml", "v2/more/web.yaml", False),
+        ("v2/**/*.yaml", "v2/more/web.yaml", True),
+        ("v2/**/*.yaml", "v2/web.yaml", True),
+        ("web.yaml", "web.yaml", True),
+        ("web.yaml", "web_yaml", False),
+        ("*.yaml", "v2/web.yaml", False),
+    ],
+)
+def test_files_to_apply_are_chosen_by_pattern(pattern: str, path: str, is_meant: bool) -> None:
+    assert fits(path, pattern) is is_meant

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from cluster.model import Capabilities
 from grader.errors import CourseError, MachineError, UsageError
-from grader.model.recording import Answer, Change, Gap, Log, Mark, Recording
+from grader.model.recording import Answer, Change, Gap, Log, Mark, Recording, Sample
 from grader.model.recording_file import read_recording, write_recording
 from tests.grader.observe.samples import a_recording
 
@@ -46,11 +47,12 @@ recordings = st.builds(
         st.builds(Mark, seconds, version, text, text, phases, text, objects), max_size=3
     ),
     answers=st.lists(
-        st.builds(Answer, seconds, text, text, text, st.integers(0, 599), text, text, text, text),
+        st.builds(Answer, seconds, text, text, text, st.integers(0, 599), *[text] * 6),
         max_size=3,
     ),
     logs=st.lists(st.builds(Log, seconds, text, text, text), max_size=2),
     gaps=st.lists(st.builds(Gap, seconds, seconds, text), max_size=2),
+    samples=st.lists(st.builds(Sample, seconds, *[text] * 4, seconds), max_size=4),
     sources=st.lists(st.tuples(text, text), max_size=2),
     live=st.booleans(),
     fault=text,
@@ -79,9 +81,11 @@ def test_it_is_readable_without_us(tmp_path: Path) -> None:
     write_recording(a_recording(), path)
     with gzip.open(path, "rt") as file:
         lines = [json.loads(line) for line in file]
-    assert lines[0]["format"] == "mlk8s-recording/1"
+    assert lines[0]["format"] == "mlk8s-recording/2"
     kinds = [line["type"] for line in lines[1:]]
-    assert kinds == ["source", "mark", "mark", "change", "change", "answer", "log", "gap", "end"]
+    assert kinds == [
+        *("source", "mark", "mark", "change", "change", "answer", "log", "gap", "sample", "end")
+    ]
     assert lines[-1]["changes"] == 2
 
 
@@ -112,6 +116,18 @@ def test_every_flipped_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
         assert found == recording, f"byte {index}"
 
 
+def test_the_first_format_is_still_read(tmp_path: Path) -> None:
+    old = replace(a_recording(), samples=[])
+    write_recording(old, path := tmp_path / "a.recording")
+    with gzip.open(path, "rt") as file:
+        lines = [json.loads(line) for line in file]
+    lines[0]["format"] = "mlk8s-recording/1"
+    for line in lines:
+        for field in ("actor", "namespace") if line.get("type") == "answer" else ("samples",):
+            line.pop(field, None)
+    assert read_recording(_pack(path, *lines)) == old
+
+
 def _pack(path: Path, *lines: Any) -> Path:
     with gzip.open(path, "wt") as file:
         file.writelines(
@@ -134,7 +150,7 @@ END = dict.fromkeys(("sources", "marks", "changes", "answers", "logs", "gaps"), 
         (["[1, 2]"], UsageError, "not a recording"),
         (["[" * 100_000], UsageError, "not a recording"),
         ([{"format": "tarball/1"}], UsageError, "not a recording"),
-        ([_header(format="mlk8s-recording/2"), END], UsageError, "format mlk8s-recording/2"),
+        ([_header(format="mlk8s-recording/3"), END], UsageError, "format mlk8s-recording/3"),
         ([{"format": "mlk8s-recording/1"}, END], CourseError, "first line"),
         ([_header(color="red"), END], CourseError, "first line"),
         ([_header()], CourseError, "its end is missing"),

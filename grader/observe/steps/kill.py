@@ -1,0 +1,95 @@
+"""The step `kill`: the process of a container dies, in a Pod that stays."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from grader.errors import MachineError
+from grader.model.recording import Object
+from grader.model.scenario import Kill
+from grader.observe.client import MERGE, ApiAnswer
+from grader.observe.kinds import KNOWN
+from grader.observe.stage import Stage
+from grader.observe.steps.workload import pods_of
+from grader.observe.waiting import DELIVERY
+
+Json = dict[str, Any]
+
+ANNOTATION = "sim.mlk8s.dev/kill"
+"""What a simulated container dies of: `{"container": ..., "run": restarts so far, "code": ...}`."""
+INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+def play_kill(stage: Stage, action: Kill) -> None:
+    """Kill as many running containers as asked, oldest Pods first."""
+    namespace = stage.namespace_of(action.namespace)
+    stage.sync(("Pod", "Job", "ReplicaSet"))
+    found = [pod for pod in pods_of(stage, action.of, namespace) if _is_hit(pod, action)]
+    if not found:
+        index = "" if action.index is None else f" of index {action.index}"
+        name = f" {action.container}" if action.container else ""
+        message = f"{action.of} has no running container{name}{index}."
+        said = ApiAnswer(404, "NoContainer", message)
+        stage.answer("kill", action.of, said, namespace=namespace)
+    for pod in found[: action.count]:
+        kill = _kill_simulated if stage.simulated else _kill_real
+        said = kill(stage, pod, action, namespace)
+        stage.answer("kill", f"Pod/{pod['metadata']['name']}", said, namespace=namespace)
+
+
+def _is_hit(pod: Object, action: Kill) -> bool:
+    index = (pod["metadata"].get("annotations") or {}).get(INDEX)
+    if action.index is not None and index != str(action.index):
+        return False
+    return not pod["metadata"].get("deletionTimestamp") and _running(pod, action) is not None
+
+
+def _container(pod: Object, action: Kill) -> str:
+    return action.container or str(pod["spec"]["containers"][0]["name"])
+
+
+def _status(pod: Object, name: str) -> Json:
+    status = pod.get("status") or {}
+    told: list[Json] = [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+    return next((entry for entry in told if entry.get("name") == name), {})
+
+
+def _running(pod: Object, action: Kill) -> Json | None:
+    """The status of the container that is meant, if it runs."""
+    status = _status(pod, _container(pod, action))
+    return status if "running" in (status.get("state") or {}) else None
+
+
+def _kill_simulated(stage: Stage, pod: Object, action: Kill, namespace: str) -> ApiAnswer:
+    """Tell the simulated kubelet, and wait until that run has ended."""
+    pod_name, container = str(pod["metadata"]["name"]), _container(pod, action)
+    before = _status(pod, container)
+    run = int(before.get("restartCount") or 0)
+    wish = json.dumps({"container": container, "run": run, "code": action.code})
+    change = {"metadata": {"annotations": {ANNOTATION: wish}}}
+    path = stage.path("Pod", namespace, pod_name)
+    said = stage.api.call("PATCH", path, change, content=MERGE)
+    stage.expect(KNOWN["Pod"], namespace, pod_name, said)
+    if not said.ok:
+        return said
+
+    def ended() -> bool:
+        now = stage.recorder.find("Pod", pod_name, namespace)
+        if now is None or now["metadata"]["uid"] != pod["metadata"]["uid"]:
+            return True
+        return _status(now, container).get("state") != before.get("state")
+
+    if not stage.recorder.wait(ended, DELIVERY):
+        raise MachineError(f"The simulated kubelet did not end {container} of {pod_name}.")
+    return ApiAnswer(200, "", f"{container}: {action.code}")
+
+
+def _kill_real(stage: Stage, pod: Object, action: Kill, namespace: str) -> ApiAnswer:
+    """Real processes are out of reach of an API server."""
+    del stage, pod, action, namespace
+    message = "The process of a real container cannot be killed through the API server."
+    return ApiAnswer(0, "NotPossible", message)

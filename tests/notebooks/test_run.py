@@ -1,0 +1,96 @@
+"""Every notebook runs from top to bottom: with the reference, and as learners get it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader.load.labs import course_root, find_lab
+from grader.notebook import source
+
+NOTEBOOKS = sorted((course_root() / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+pytestmark = [pytest.mark.embedded, pytest.mark.course, pytest.mark.notebook, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A fresh embedded cluster for the notebooks of this module, in a home of its own."""
+    from cluster.embedded import EmbeddedProvider
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLK8S_HOME", str(tmp_path_factory.mktemp("home")))
+        provider = EmbeddedProvider()
+        try:
+            yield
+        finally:
+            for name in provider.names():
+                provider.delete(name)
+
+
+def run(notebook: source.Json, folder: Path) -> list[source.Json]:
+    """The code cells after the run. An error in a cell is kept as its output."""
+    nbformat: Any = import_module("nbformat")
+    client: Any = import_module("nbclient").NotebookClient
+    node = nbformat.from_dict(deepcopy(notebook))
+    resources = {"metadata": {"path": str(folder)}}
+    client(node, timeout=600, resources=resources, allow_errors=True).execute()
+    return [cell for cell in node.cells if cell.cell_type == "code"]
+
+
+def errors(cells: list[source.Json]) -> list[str]:
+    return [
+        f"{cell['source'][:60]!r}: {output.get('evalue')}"
+        for cell in cells
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
+
+
+def text(cell: source.Json) -> str:
+    shown = (output.get("data", {}).get("text/plain", "") for output in cell["outputs"])
+    return "\n".join(shown)
+
+
+def needed(cell: source.Json) -> bool:
+    """Whether the verdict depends on this cell."""
+    if cell["cell_type"] != "code":
+        return False
+    return "graded" in source.tags(cell) or cell["source"].startswith("%%") or source.is_ours(cell)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_with_the_reference(path: Path, tmp_path: Path, home: None) -> None:
+    cells = run(source.read(path), tmp_path)
+    assert errors(cells) == []
+    for cell in cells:
+        stderr = [o for o in cell["outputs"] if o.get("name") == "stderr"]
+        assert not stderr, f"{cell['source'][:60]!r} wrote to stderr: {stderr[0]['text'][:500]}"
+    graded = next(cell for cell in cells if "graded" in source.tags(cell))
+    points = graded["metadata"]["nbgrader"]["points"]
+    assert f"{points:g} of {points:g} points" in text(graded)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_as_released(path: Path, tmp_path: Path, home: None) -> None:
+    """Without answers nothing breaks, and only the graded cell fails: kindly, with what to do."""
+    original = source.read(path)
+    released = source.release(original, find_lab(path.stem))
+    before = [cell for cell in original["cells"] if "answer" not in source.tags(cell)]
+    after = [cell for cell in released["cells"] if "answer" not in source.tags(cell)]
+    assert [c["source"] for c in after] == [source.without_hidden(c["source"]) for c in before]
+    # So every experiment is one of those that the other test runs: only the rest is run again.
+    released["cells"] = [cell for cell in released["cells"] if needed(cell)]
+    cells = run(released, tmp_path)
+    assert errors(cells) == []
+    graded = next(cell for cell in cells if "graded" in source.tags(cell))
+    points = graded["metadata"]["nbgrader"]["points"]
+    shown = text(graded)
+    assert "FAILED" in shown
+    assert "next" in shown
+    assert f"{points:g} of {points:g} points" not in shown
+    assert "Traceback" not in shown
