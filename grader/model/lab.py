@@ -68,6 +68,11 @@ class LabFile(BaseModel):
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     scenario: tuple[Step, ...] = Field(min_length=1)
+    clusters: tuple[Literal["embedded", "kind"], ...] = Field(
+        default=("embedded",),
+        min_length=1,
+        description="Where the lab's whole corpus gets the verdicts that it must.",
+    )
     live: bool = Field(
         default=False, description="Whether `check --live` makes sense for this lab."
     )

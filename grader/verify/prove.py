@@ -36,6 +36,8 @@ class Proof:
     not_provable: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
+    statuses: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Status of each check, by what was played."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,10 @@ def prove(
     session = run_checks(lab, references)
     results = {case.id: result_of(lab, case, session) for case in cases}
     proof = _compare(lab, entries, results, session.checks)
+    proof.statuses = {
+        name: {check.id: check.status for check in result.checks}
+        for name, result in results.items()
+    }
     proof.seconds = time.monotonic() - began
     return proof
 
