@@ -23,7 +23,7 @@ from grader.observe.recorder import Recorder
 from grader.observe.sampling import Sampler
 from grader.observe.session import Session
 from grader.observe.sizes import Sizes
-from grader.observe.stage import Stage, lab_text
+from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
 from grader.observe.steps.send import given_objects
 from grader.observe.tempo import as_written
@@ -119,7 +119,6 @@ class _Run:
         on_step: OnStep | None,
     ) -> None:
         self._lab = lab
-        self._submission = submission
         self._session = session
         self._isolation = isolation
         self._hub = hub
@@ -153,7 +152,7 @@ class _Run:
             for step in self._lab.file.scenario
             if isinstance(step.action, Send)
             for file in step.action.files
-            for value, _ in given_objects(lab_text(self._lab, self._submission, file), file)
+            for value, _ in given_objects(self._stage.lab_text(file), file)
         ]
         found |= dict.fromkeys(given)
         return tuple(kind for kind in found if kind is not None)

@@ -77,7 +77,11 @@ class Stage:
 
     def lab_text(self, file: str) -> str:
         """A file of the lab's folder, with what the submission's seed draws put in."""
-        return lab_text(self.lab, self.submission, file)
+        try:
+            text = (self.lab.root / file).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise CourseError(f"The lab's file {file} cannot be read: {error}.") from error
+        return fill(text, self.submission.drawn) if self.lab.file.seeded else text
 
     def answer(
         self,
@@ -171,12 +175,3 @@ def owner_of(obj: Object) -> str:
         if reference.get("controller"):
             return str(reference.get("uid"))
     return ""
-
-
-def lab_text(lab: Lab, submission: Submission, file: str) -> str:
-    """A file of the lab's folder as this submission gets it; CourseError if it cannot be read."""
-    try:
-        text = (lab.root / file).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise CourseError(f"The lab's file {file} cannot be read: {error}.") from error
-    return fill(text, submission.drawn) if lab.file.seeded else text

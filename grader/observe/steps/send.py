@@ -65,7 +65,7 @@ def _given(stage: Stage, value: Json, place: str) -> Kind:
 
 @lru_cache(maxsize=64)
 def given_objects(text: str, file: str) -> tuple[tuple[Json, int], ...]:
-    """The objects in a text of the lab, Lists taken apart, with the line that each begins on."""
+    """The objects of a file of the lab, Lists taken apart, with the line that each begins on."""
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         values = list(yaml.safe_load_all(text))
