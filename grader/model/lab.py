@@ -58,12 +58,12 @@ class LabFile(BaseModel):
     forms: tuple[str, ...] = Field(
         default=(), description="Patterns of the submission's YAML files that hold no objects."
     )
-    crds: tuple[CrdSetName, ...] = Field(
-        default=(), description="Custom resource definitions that the cluster must have."
-    )
     seeded: bool = Field(
         default=False,
         description="Whether each learner's case is drawn: draws.yaml holds the choices.",
+    )
+    crds: tuple[CrdSetName, ...] = Field(
+        default=(), description="Custom resource definitions that the cluster must have."
     )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
