@@ -43,13 +43,14 @@ def up(provider: Provider = "auto", as_json: Json = False) -> None:
     """
     from cluster.choose import choose_provider
     from cluster.model import ClusterSpec
-    from grader.grading.where import CLUSTER_NAME, all_servers
+    from grader.grading.where import CLUSTER_NAME, all_servers, fetch_crds
     from grader.report.progress import ProgressView
 
     chosen, reason = choose_provider(provider)
     err().print(f"Cluster: {reason}", markup=False)
     with ProgressView(err()) as view:
         made = chosen.create(ClusterSpec(name=CLUSTER_NAME, servers=all_servers()), view)
+        fetch_crds(view)
     if as_json:
         typer.echo(made.model_dump_json(indent=2))
         return

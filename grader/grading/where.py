@@ -85,6 +85,20 @@ def all_servers() -> tuple[ServerModel, ...]:
     return tuple(found.values())
 
 
+def fetch_crds(progress: Progress = silent) -> None:
+    """Bring the custom resource definitions of all labs into the cache, for later without a
+    network. Where they cannot be had now, the labs that need them say so."""
+    import contextlib
+
+    from cluster.crds.fetch import ensure
+    from cluster.errors import ClusterError
+    from grader.load.labs import all_labs
+
+    for name in sorted({name for lab in all_labs() for name in lab.file.crds}):
+        with contextlib.suppress(ClusterError):
+            ensure([name], progress)
+
+
 def suited(lab: Lab, where: str) -> str:
     """The kind of cluster for this lab, from what was asked for.
 
