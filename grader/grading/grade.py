@@ -36,10 +36,19 @@ class Options:
 def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
     """The submission at `path`, held against the lab's allow-list and namespaces."""
     from grader.load import load_submission
+    from grader.load.builds import cannot_render
 
-    rules = lab.file
+    rules, render = lab.file, cannot_render
+    if rules.kustomize:
+        from grader.grading.kustomize import render
     return load_submission(
-        path, name=name, kinds=rules.kinds, namespaces=rules.namespaces, forms=rules.forms
+        path,
+        name=name,
+        kinds=rules.kinds,
+        namespaces=rules.namespaces,
+        forms=rules.forms,
+        builds=rules.kustomize,
+        render=render,
     )
 
 
@@ -128,6 +137,7 @@ def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
         kinds=rules.kinds,
         namespaces=rules.namespaces,
         forms=rules.forms,
+        builds=rules.kustomize,
     )
     return Case(key or recording.submission, submission, recording, path)
 

@@ -50,6 +50,10 @@ class LabFile(BaseModel):
     forms: tuple[str, ...] = Field(
         default=(), description="Patterns of the submission's YAML files that hold no objects."
     )
+    kustomize: dict[str, str] = Field(
+        default={},
+        description="Kustomize trees of the submission that are built: name -> folder.",
+    )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     scenario: tuple[Step, ...] = Field(min_length=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
+from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note
 from grader.judge.language.fields import FilledForm, dig
@@ -72,6 +73,16 @@ class Manifests:
                 return FilledForm(form, form.value)
         seen = ", ".join(form.file for form in self.submission.forms) or "no form"
         raise CheckFailed(f"the form {name}", seen)
+
+    def build(self, name: str) -> Manifests:
+        """What a kustomize tree of the lab was built to; fails where it could not be built."""
+        build = self.submission.build(name)
+        if build is None:
+            raise CourseError(f"the lab has no kustomize tree {name!r}")
+        if build.built is None:
+            raise CheckFailed(f"kubectl kustomize {build.folder} to succeed", build.error)
+        note(f"{build.folder} builds to {len(build.built.manifests)} objects", weak=True)
+        return Manifests(build.built)
 
     def are_valid(self) -> None:
         """No file has a field, type or kind that Kubernetes does not know."""
