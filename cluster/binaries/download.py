@@ -90,6 +90,21 @@ def published_digest(source: Source, name: str) -> str:
     return digest
 
 
+def read(url: str, most: int) -> bytes:
+    """A small file as it is, at most `most` bytes; whoever asks compares its digest.
+
+    Raises Unreachable, WrongContent or ToolUnavailable.
+    """
+    with _open(mirrored(url), 0, CONNECT_SECONDS) as response:
+        try:
+            content = response.read(most + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise ToolUnavailable(f"{url} broke off.") from error
+    if len(content) > most:
+        raise WrongContent(f"{url} is larger than {most} bytes.")
+    return content
+
+
 def _digest_of_asset(text: str, name: str) -> str:
     if not text.lstrip().startswith("{"):
         return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster.bundle.archive import image_id
 from cluster.bundle.manifest import Item
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
-from cluster.bundle.source.lab import METRICS
+from cluster.bundle.source.lab import CURL, LOAD, METRICS, MODEL_IMAGES, NGINX
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.engine import Container, Engine
@@ -22,6 +22,8 @@ _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
 _MIRROR = "/kind/mirror"
 _AT_ONCE = 3
+_OURS = frozenset({METRICS, LOAD})
+"""Images that run on the control plane, so that workers are for the labs' Pods alone."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,38 @@ def reachable(seconds: float = 2.0) -> bool:
         return False
 
 
+def lab_images_missing() -> list[str]:
+    """Images of the labs that are not in the store, by name."""
+    there = {name for item in Store().items() for name in item.names}
+    wanted = [f"{m.repository}:{version}" for m in MODEL_IMAGES for version in m.versions]
+    return [name for name in (*wanted, NGINX[0], CURL[0]) if name not in there]
+
+
+def ensure_lab_images(engine: Engine, progress: Progress) -> None:
+    """The labs' images in the store: from registries where they are reached, else built.
+
+    Without them right Pods would not start, and look like the learner's mistake. Raises
+    CannotProvide where there is no way to them.
+    """
+    lacking = lab_images_missing()
+    if not lacking:
+        return
+    if reachable():
+        from cluster.bundle.registry import collect_labs
+
+        collect_labs(engine, Store(), progress)
+        return
+    from cluster.bundle.source import build, unavailable
+
+    if reason := unavailable():
+        words = f"The labs' image {lacking[0]} is not at hand, and no registry can be reached."
+        raise CannotProvide(f"{words} {reason}", "mlk8s bundle load FILE")
+    build(Store(), progress)
+
+
 def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) -> tuple[str, ...]:
     """Give every node the images of the store that it lacks: workers those of the labs, the
-    control plane metrics-server. Returns the digests of all."""
+    control plane metrics-server and the load generator. Returns the digests of all."""
     store = Store()
     items = [item for item in store.items() if item.kind == "image"]
     if not items or not any(node.role == "worker" for node in nodes):
@@ -160,7 +191,7 @@ def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) 
 
 def _meant_for(node: Container, items: list[Item]) -> list[Item]:
     of_labs = node.role == "worker"
-    return [item for item in items if (METRICS not in item.names) is of_labs]
+    return [item for item in items if _OURS.isdisjoint(item.names) is of_labs]
 
 
 def _give(engine: Engine, store: Store, node: Container, items: list[Item]) -> None:

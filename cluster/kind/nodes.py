@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster.api import Api, ApiError
 from cluster.errors import ClusterError
+from cluster.kind.engine import Engine
 from cluster.model import NodeSpec
 
 Json = dict[str, Any]
@@ -144,3 +145,15 @@ def wait_for_basics(api: Api, seconds: float = 90.0) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(f"The cluster's name server did not start within {seconds:.0f} s.")
         time.sleep(0.25)
+
+
+def container_of(engine: Engine, cluster: str, node: str) -> str:
+    """The container that is this Node: kind names containers in its own way.
+
+    Raises ClusterError where there is none.
+    """
+    for container in engine.containers(cluster):
+        flags = engine.run("exec", container.name, "cat", "/kind/kubeadm.conf", check=False)
+        if container.name == node or f"name: {node}\n" in flags:
+            return container.name
+    raise ClusterError(f"The engine has no container for the node {node}.")

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from grader.cli import bundle, check, classroom, clusters, doctor, labs, timeline, tour, verify
+from grader.cli import (
+    bundle,
+    check,
+    classroom,
+    clusters,
+    doctor,
+    labs,
+    notebook,
+    timeline,
+    tour,
+    verify,
+)
 from grader.cli.consoles import err
 from grader.errors import EXIT_INTERRUPTED, EXIT_MACHINE, EXIT_USAGE, GraderError
 
@@ -38,6 +49,7 @@ def _root(
 
 tour.add_to(app)
 labs.add_to(app)
+notebook.add_to(app)
 check.add_to(app)
 classroom.add_to(app)
 clusters.add_to(app)

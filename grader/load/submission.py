@@ -149,7 +149,7 @@ def _build(
         tuple(problems),
         (*sources, *texts),
         tuple(filled),
-        built,
+        builds=built,
     )
 
 

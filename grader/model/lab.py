@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cluster.crds.catalog import CrdSetName
 from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
 from grader.model.scenario import Drain, Step
 
@@ -33,6 +34,13 @@ DEFAULT_KINDS: tuple[str, ...] = (
 own namespaces."""
 
 
+DRAWS_FILE = "draws.yaml"
+"""The choices of a seeded lab; see `grader.model.draws`."""
+
+SEED_FILE = "seed.yaml"
+"""The file of a submission to a seeded lab that holds its seed, as `seed: k7f3wq`."""
+
+
 class LabFile(BaseModel):
     """What lab.yaml holds. Unknown keys are an error, so that a typing slip is found at once."""
 
@@ -54,12 +62,29 @@ class LabFile(BaseModel):
         default={},
         description="Kustomize trees of the submission that are built: name -> folder.",
     )
+    crds: tuple[CrdSetName, ...] = Field(
+        default=(), description="Custom resource definitions that the cluster must have."
+    )
+    seeded: bool = Field(
+        default=False,
+        description="Whether each learner's case is drawn: draws.yaml holds the choices.",
+    )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     scenario: tuple[Step, ...] = Field(min_length=1)
+    clusters: tuple[Literal["embedded", "kind"], ...] = Field(
+        default=("embedded",),
+        min_length=1,
+        description="Where the lab's whole corpus gets the verdicts that it must.",
+    )
     live: bool = Field(
         default=False, description="Whether `check --live` makes sense for this lab."
     )
+
+    @property
+    def all_forms(self) -> tuple[str, ...]:
+        """Patterns of every file that holds no objects, the seed's included."""
+        return (*self.forms, SEED_FILE) if self.seeded else self.forms
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> LabFile:
@@ -112,7 +137,9 @@ class Lab(BaseModel):
     def digest(self) -> str:
         """SHA-256 over the lab's scenario and checks: what a verdict depends on."""
         digest = hashlib.sha256()
-        for path in (self.root / "lab.yaml", *self.check_files):
+        drawn = sorted(self.starter.rglob("*.yaml")) if self.file.seeded else []
+        draws = [self.root / DRAWS_FILE, *drawn] if self.file.seeded else []
+        for path in (self.root / "lab.yaml", *self.check_files, *draws):
             content = path.read_bytes() if path.is_file() else b""
             digest.update(f"{path.name} {len(content)}\n".encode() + content)
         return digest.hexdigest()

@@ -109,7 +109,8 @@ class SourceFile:
 class Submission:
     """A whole submission: its objects in file order, what is wrong with them, and their sources.
 
-    `name` is what the learner or class calls it; `digest` is SHA-256 over paths and contents.
+    `name` is what the learner or class calls it; `digest` is SHA-256 over paths and contents. In a
+    seeded lab `drawn` is what the seed drew, and `start` the files that the learner began with.
     """
 
     name: str
@@ -118,6 +119,8 @@ class Submission:
     problems: tuple[Problem, ...] = ()
     sources: tuple[SourceFile, ...] = field(default=(), repr=False)
     forms: tuple[Form, ...] = ()
+    drawn: Mapping[str, Any] = field(default_factory=dict)
+    start: Submission | None = field(default=None, repr=False)
     builds: tuple[Build, ...] = ()
 
     def build(self, name: str) -> Build | None:

@@ -20,13 +20,9 @@ from grader.errors import CourseError, GraderError
 from grader.load.labs import course_root, find_lab
 from grader.model.lab import Lab
 from grader.notebook import form, source
+from grader.notebook.copies import notebook_of
 
 MARKDOWN = "md"
-
-
-def notebook_path(lab: Lab) -> Path:
-    """Where the lab's notebook is."""
-    return course_root() / "notebooks" / f"{lab.id}.ipynb"
 
 
 def build(text: str, lab: Lab) -> source.Json:
@@ -71,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not chosen.what:
             parser.error(f"{chosen.action} what?")
         if chosen.action == "text":
-            sys.stdout.write(text_of(source.read(notebook_path(find_lab(chosen.what)))))
+            sys.stdout.write(text_of(source.read(notebook_of(find_lab(chosen.what)))))
             return 0
         return _build(Path(chosen.what), chosen.lab)
     except GraderError as error:
@@ -86,7 +82,7 @@ def _build(path: Path, name: str | None) -> int:
     except OSError as error:
         raise CourseError(f"{path} cannot be read: {error.strerror}") from error
     notebook = build(text, lab)
-    target = notebook_path(lab)
+    target = notebook_of(lab)
     target.parent.mkdir(exist_ok=True)
     source.write(notebook, target)
     print(f"wrote {target}")

@@ -122,14 +122,6 @@ def field(run: Experiment, of: str, path: str, during: str | None) -> Table:
     return Table(("second", "step", f"{of} {path}"), *_short(rows, ""))
 
 
-def steps(run: Experiment) -> Table:
-    """The steps with their times: what a picture would show, where none can be drawn."""
-    from grader.notebook.experiments import step_ends
-
-    rows = [(mark.at, mark.step, words) for mark, words in step_ends(run.raw)]
-    return Table(("second", "step", "ended"), rows, run.note, title=run.title)
-
-
 def step_at(run: Experiment, at: float) -> str:
     """The step that was being played at this second."""
     name = ""

@@ -18,9 +18,16 @@ Cell = Any
 @cache
 def style() -> str:
     """The style sheet, without comments and needless blanks: every output carries it."""
+    from grader.report.timeline.style import DARK, LIGHT
+
     sheet = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     sheet = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
-    return re.sub(r"\s*([{};:,])\s*", r"\1", re.sub(r"\s+", " ", sheet)).strip()
+    sheet = re.sub(r"\s*([{};:,])\s*", r"\1", re.sub(r"\s+", " ", sheet)).strip()
+    # A picture follows the system's light or dark; in JupyterLab the page's theme counts.
+    for light, colours in (("true", LIGHT), ("false", DARK)):
+        values = ";".join(f"--{name}:{value}" for name, value in colours.items())
+        sheet += f'[data-jp-theme-light="{light}"] .mlk8s-timeline{{{values}}}'
+    return sheet
 
 
 class Shown:

@@ -33,6 +33,12 @@ def remember(desk: Desk, result: Result) -> None:
         temporary.replace(path)
 
 
+def passed_labs(work: Path) -> set[str]:
+    """The ids of the labs that were passed from this folder."""
+    every = _read(work / FILE)
+    return {lab for lab, found in every.items() if isinstance(found, dict) and found.get("passed")}
+
+
 def progress() -> Shown:
     """A table of all labs: what is done, what is begun, what comes next."""
     from grader.load.labs import all_labs

@@ -25,6 +25,10 @@ LOOK: dict[Status, tuple[str, str, str]] = {
 }
 
 
+FIRST = 4
+"""Failed checks shown in full; a learner mends one thing after the other."""
+
+
 class Verdict(Shown):
     """A lab's result. `points` of `out_of` are what this cluster could prove."""
 
@@ -122,11 +126,12 @@ def _report(result: Result, title: str) -> Iterable[str]:
     if result.problems:
         yield '<p class="head">In your files</p>'
         yield from (f"<p><code>{escape(problem)}</code></p>" for problem in result.problems)
-    order = ("error", "failed", "blocked")
-    troubled = [c for name in order for c in result.checks if c.status == name]
-    yield from (_check(check) for check in troubled)
-    yield from _folded(result, "passed", "passed", open_=not troubled)
-    yield from _folded(result, "not_provable", "not provable on this cluster", open_=False)
+    troubled = [c for name in ("error", "failed") for c in result.checks if c.status == name]
+    yield from (_check(check) for check in troubled[:FIRST])
+    yield from _folded(troubled[FIRST:], "more to look at after these")
+    yield from _folded(_of(result, "blocked"), "not examined, as one before it failed")
+    yield from _folded(_of(result, "passed"), "passed", open_=not troubled)
+    yield from _folded(_of(result, "not_provable"), "not provable on this cluster")
 
 
 def _open(result: Result) -> str:
@@ -134,14 +139,16 @@ def _open(result: Result) -> str:
     return f"{left:g} more not provable on this cluster" if left else ""
 
 
-def _folded(result: Result, status: Status, words: str, open_: bool) -> Iterable[str]:
-    found = [check for check in result.checks if check.status == status]
+def _of(result: Result, status: Status) -> list[CheckResult]:
+    return [check for check in result.checks if check.status == status]
+
+
+def _folded(found: list[CheckResult], words: str, open_: bool = False) -> Iterable[str]:
     if found:
         points = sum(check.points for check in found)
         rows = "".join(_check(check) for check in found)
-        count = (
-            f"{len(found)} {'check' if len(found) == 1 else 'checks'} {words}, {points:g} points"
-        )
+        noun = "check" if len(found) == 1 else "checks"
+        count = f"{len(found)} {noun} {words}, {points:g} points"
         shown = " open" if open_ else ""
         yield f"<details{shown}><summary>{escape(count)}</summary>{rows}</details>"
 

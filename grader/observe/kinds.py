@@ -122,6 +122,12 @@ class Kinds:
                 return found
         return None
 
+    def forget(self) -> None:
+        """Ask again what there is: definitions were added."""
+        with self._lock:
+            self._groups = None
+            self._served.clear()
+
     def _resources(self, version: str) -> dict[str, Kind]:
         with self._lock:
             if version not in self._served:

@@ -13,6 +13,7 @@ from typing import Any
 from cluster.model import ServerModel
 from cluster.tempo import scaled
 from grader.model.recording import Object
+from grader.observe.autoscaling import scalers, silence
 from grader.observe.recorder import State
 from grader.observe.settle import Waiting, is_over, is_ready, owners, repository
 
@@ -72,6 +73,10 @@ class Patience:
         self._circling_since = None
         base = BASE * self._slowness + self._factor * CONTROLLER_LIFE
         ends = [last_change + base + _min_ready(state, self._tempo)]
+        for scaler in scalers(state):
+            if rest := silence(scaler, self._factor, self._tempo):
+                held = (str(scaler["metadata"].get("uid")), "is held", str(rest))
+                ends.append(self._first_seen.setdefault(held, now) + base + rest)
         for job in state.get("Job", {}).values():
             if rest := _job_rest(job, state):
                 retry = (str(job["metadata"].get("uid")), "retries", str(rest))

@@ -20,6 +20,7 @@ from grader.observe.isolation import ENFORCE, QUOTA, Isolation
 from grader.observe.kinds import ALWAYS, Kind
 from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
+from grader.observe.sampling import Sampler
 from grader.observe.session import Session
 from grader.observe.sizes import Sizes
 from grader.observe.stage import Stage
@@ -69,6 +70,7 @@ def _observe(
     lab: Lab, submission: Submission, session: Session, keep: bool, on_step: OnStep | None
 ) -> Recording:
     session.reap_once()
+    session.define(lab.file.crds)
     sizes = _sizes(lab, submission, session)
     labels = _namespace_labels(submission)
     reused = session.cluster.capabilities.containers == "real"
@@ -133,8 +135,8 @@ class _Run:
             lab=lab,
             submission=submission,
             cluster=session.cluster,
-            watched=self._watched(),
         )
+        self._stage.watched = self._watched()
         if self._stage.simulated:
             self._stage.tempo = session.cluster.capabilities.time_factor
 
@@ -150,7 +152,7 @@ class _Run:
             for step in self._lab.file.scenario
             if isinstance(step.action, Send)
             for file in step.action.files
-            for value, _ in given_objects(self._lab.root, file)
+            for value, _ in given_objects(self._stage.lab_text(file), file)
         ]
         found |= dict.fromkeys(given)
         return tuple(kind for kind in found if kind is not None)
@@ -196,13 +198,18 @@ class _Run:
         return True
 
     def _play(self) -> None:
+        loaded = any(step.kind in ("load", "queue") for step in self._lab.file.scenario)
+        with Sampler(self._stage) if loaded else contextlib.nullcontext():
+            self._play_steps()
+        take_logs(self._stage)
+        self._stage.sync()
+
+    def _play_steps(self) -> None:
         current = ""
         for step in self._lab.file.scenario:
             current = step.name or current or step.kind
             self._stage.step = current
             self._play_step(step, current)
-        take_logs(self._stage)
-        self._stage.sync()
 
     def _play_step(self, step: Step, name: str) -> None:
         self._on_step(name, "begin")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 
+from cluster.crds.catalog import CrdSetName
 from cluster.model import ClusterStatus
 from grader.errors import MachineError
 from grader.observe.access import read_access
 from grader.observe.client import Api
+from grader.observe.definitions import define
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import reap
 from grader.observe.kinds import Kinds
@@ -29,6 +32,7 @@ class Session:
         self.hub = WatchHub(self.api) if shared else None
         self._lock = threading.Lock()
         self._reaped = False
+        self._defined: set[CrdSetName] = set()
 
     def __enter__(self) -> Session:
         return self
@@ -47,6 +51,17 @@ class Session:
             if not self._reaped:
                 reap(self.api)
                 self._reaped = True
+
+    def define(self, names: Iterable[CrdSetName]) -> None:
+        """Let the cluster serve these custom resources; does nothing where it does already.
+
+        Raises MachineError where they cannot be had.
+        """
+        with self._lock:
+            new = [name for name in names if name not in self._defined]
+            if new:
+                define(self.api, self.kinds, self.cluster, new)
+                self._defined.update(new)
 
     def close(self) -> None:
         """End the watches and close connections."""

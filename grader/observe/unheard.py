@@ -25,6 +25,9 @@ def unheard(state: State, simulated: bool) -> str:
     for job in state.get("Job", {}).values():
         if not _going(job) and _not_begun(job):
             return f"the controller of {_name(job)}"
+    for scaler in state.get("HorizontalPodAutoscaler", {}).values():
+        if not _going(scaler) and not (scaler.get("status") or {}).get("conditions"):
+            return f"the controller of {_name(scaler)}"
     for pod in state.get("Pod", {}).values():
         if not _going(pod) and (silent := _silent_about(pod, state, simulated)):
             return silent

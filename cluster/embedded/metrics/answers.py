@@ -121,6 +121,15 @@ def external(metric: str, queues: Iterable[Queue], selector: str, at: str) -> Js
     }
 
 
+def looks_path(namespace: str) -> str:
+    """Where to ask how often the autoscaler's controller has asked in a namespace, about what.
+
+    Not part of the metrics API, and so in no discovery: the sign of life of a controller that
+    says nothing while it has nothing to change.
+    """
+    return f"/apis/{RESOURCE}/{VERSION}/namespaces/{namespace}/mlk8s-looks"
+
+
 def refusal(code: int, reason: str, message: str) -> Json:
     """The Status object of an error."""
     return {

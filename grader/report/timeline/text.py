@@ -49,6 +49,7 @@ def to_text(story: Story, *, title: str = "", width: int = 100, colour: bool = F
         force_terminal=colour,
         color_system="standard" if colour else None,
         no_color=not colour,
+        force_jupyter=False,  # or every picture in a notebook would show an empty output, too
         legacy_windows=False,
     )
     with console.capture() as captured:

@@ -1,0 +1,78 @@
+"""The learner's copies: notebooks as released, beside one folder of manifests for each lab."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.errors import MachineError
+from grader.load.labs import all_labs, course_root
+from grader.model.lab import Lab
+from grader.notebook import source
+
+_README = re.compile(r"\]\(\.\./labs/([\w-]+)(?:/README\.md)?/?(#[\w-]+)?\)")
+
+
+@dataclass
+class Copied:
+    """Names below the work folder: what is new, and what was there and stays as it is."""
+
+    new: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+def notebook_of(lab: Lab) -> Path:
+    """The lab's notebook in the course; it need not exist."""
+    return course_root() / "notebooks" / f"{lab.id}.ipynb"
+
+
+def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
+    """Copy the notebooks, as released, and the tasks. A file that exists is never touched."""
+    copied = Copied()
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        for lab in labs if labs is not None else all_labs():
+            if notebook_of(lab).is_file():
+                _put(work, f"{lab.id}.ipynb", learners_text(lab), copied)
+            if lab.readme.is_file():
+                _put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
+    except OSError as error:
+        raise MachineError(f"{work} cannot be written: {error.strerror or error}.") from error
+    return copied
+
+
+def learners_text(lab: Lab) -> str:
+    """The text of the notebook file that a learner gets."""
+    released = source.release(source.read(notebook_of(lab)), lab)
+    for cell in released["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = _README.sub(r"](\1/README.md\2)", cell["source"])
+    return source.dumps(released)
+
+
+def _put(work: Path, name: str, text: str, copied: Copied) -> None:
+    path = work / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # "x" never opens a file that exists, whoever made it in the meantime.
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+        copied.new.append(name)
+    except FileExistsError:
+        copied.kept.append(name)
+
+
+def fresh_copy(work: Path, lab: Lab) -> str:
+    """Put the present copy aside and make a new one; returns the name of what was put aside."""
+    path = work / f"{lab.id}.ipynb"
+    aside = ""
+    if path.is_file():
+        number = 1
+        while (target := work / f"{lab.id}.{number}.ipynb").exists():
+            number += 1
+        shutil.move(path, target)
+        aside = target.name
+    copy_course(work, [lab])
+    return aside
