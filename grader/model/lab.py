@@ -69,6 +69,10 @@ class LabFile(BaseModel):
     forms: tuple[str, ...] = Field(
         default=(), description="Patterns of the submission's YAML files that hold no objects."
     )
+    kustomize: dict[str, str] = Field(
+        default={},
+        description="Kustomize trees of the submission that are built: name -> folder.",
+    )
     seeded: bool = Field(
         default=False,
         description="Whether each learner's case is drawn: draws.yaml holds the choices.",

@@ -32,7 +32,14 @@ LEVELS = ("privileged", "baseline", "restricted")
 LOWEST = "baseline"
 
 OURS = "mlk8s.dev/"
-_GRANTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_GRANTS = (
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _HARD = {
     "pods": "120",

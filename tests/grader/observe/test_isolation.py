@@ -65,6 +65,18 @@ def test_rules_name_every_verb() -> None:
     assert len(identity.grants("abc234", (KNOWN["Job"],), ("a",))) == 2
 
 
+def test_who_may_write_roles_holds_what_roles_usually_allow() -> None:
+    # The API server lets nobody hand out more than he has, so a Role that lets a pipeline watch
+    # ReplicaSets and read logs could not be written otherwise.
+    rules = identity.role_rules([KNOWN["Role"], KNOWN["Deployment"]])
+    held = {resource for rule in rules for resource in rule["resources"]}
+    assert {"replicasets", "pods/log", "deployments/scale", "secrets"} <= held
+    assert not held & {"*", "namespaces", "resourcequotas", "serviceaccounts/token"}
+    assert "*" not in {verb for rule in rules for verb in rule["verbs"]}
+    without = identity.role_rules([KNOWN["Deployment"]])
+    assert {resource for rule in without for resource in rule["resources"]} == {"deployments"}
+
+
 def test_what_a_recording_does_not_show() -> None:
     isolation = Isolation("abc234", Names.unchanged(SPACES), ())
     assert isolation.hides(an_object("ResourceQuota", QUOTA))
