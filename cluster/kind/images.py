@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster.bundle.archive import image_id
 from cluster.bundle.manifest import Item
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
-from cluster.bundle.source.lab import LOAD, METRICS
+from cluster.bundle.source.lab import CURL, LOAD, METRICS, MODEL_IMAGES, NGINX
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.engine import Container, Engine
@@ -137,6 +137,35 @@ def reachable(seconds: float = 2.0) -> bool:
             return True
     except OSError:
         return False
+
+
+def lab_images_missing() -> list[str]:
+    """Images of the labs that are not in the store, by name."""
+    there = {name for item in Store().items() for name in item.names}
+    wanted = [f"{m.repository}:{version}" for m in MODEL_IMAGES for version in m.versions]
+    return [name for name in (*wanted, NGINX[0], CURL[0]) if name not in there]
+
+
+def ensure_lab_images(engine: Engine, progress: Progress) -> None:
+    """The labs' images in the store: from registries where they are reached, else built.
+
+    Without them right Pods would not start, and look like the learner's mistake. Raises
+    CannotProvide where there is no way to them.
+    """
+    lacking = lab_images_missing()
+    if not lacking:
+        return
+    if reachable():
+        from cluster.bundle.registry import collect_labs
+
+        collect_labs(engine, Store(), progress)
+        return
+    from cluster.bundle.source import build, unavailable
+
+    if reason := unavailable():
+        words = f"The labs' image {lacking[0]} is not at hand, and no registry can be reached."
+        raise CannotProvide(f"{words} {reason}", "mlk8s bundle load FILE")
+    build(Store(), progress)
 
 
 def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) -> tuple[str, ...]:

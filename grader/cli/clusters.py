@@ -59,19 +59,18 @@ def up(provider: Provider = "auto", as_json: Json = False) -> None:
 
 
 def down(provider: Provider = "auto", as_json: Json = False) -> None:
-    """Remove the cluster that `up` made, and nothing else.
+    """Remove the cluster that `up` made and those that labs have left, and nothing else.
 
     Examples:
 
         mlk8s down
     """
-    from cluster.choose import choose_provider
+    from cluster.choose import remove
     from grader.grading.where import CLUSTER_NAME
     from grader.report.progress import ProgressView
 
-    chosen, _ = choose_provider(provider)
     with ProgressView(err()) as view:
-        removed = chosen.delete(CLUSTER_NAME, view)
+        removed = remove(provider, CLUSTER_NAME, view)
     if as_json:
         typer.echo(json.dumps({"removed": removed}))
         return

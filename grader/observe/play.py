@@ -22,6 +22,7 @@ from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
 from grader.observe.sampling import Sampler
 from grader.observe.session import Session
+from grader.observe.signs import prove_simulation
 from grader.observe.sizes import Sizes
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
@@ -135,8 +136,8 @@ class _Run:
             lab=lab,
             submission=submission,
             cluster=session.cluster,
-            watched=self._watched(),
         )
+        self._stage.watched = self._watched()
         if self._stage.simulated:
             self._stage.tempo = session.cluster.capabilities.time_factor
 
@@ -152,7 +153,7 @@ class _Run:
             for step in self._lab.file.scenario
             if isinstance(step.action, Send)
             for file in step.action.files
-            for value, _ in given_objects(self._lab.root, file)
+            for value, _ in given_objects(self._stage.lab_text(file), file)
         ]
         found |= dict.fromkeys(given)
         return tuple(kind for kind in found if kind is not None)
@@ -221,6 +222,7 @@ class _Run:
             if outcome is None:
                 within = step.action.within
                 outcome = settle(self._stage, within) if step.action.settle else Outcome(NOT_WAITED)
+            prove_simulation(self._stage)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)

@@ -189,21 +189,6 @@ class _View:
             and selector.items() <= (pod["metadata"].get("labels") or {}).items()
         }
 
-    def _waits_for_a_pod(self, claim: Object) -> bool:
-        """The volume controller has said that it binds with the first Pod, and none asks yet."""
-        space, name = claim["metadata"].get("namespace"), claim["metadata"]["name"]
-        said = any(
-            event.get("reason") == "WaitForFirstConsumer"
-            and (event.get("involvedObject") or {}).get("uid") == _uid(claim)
-            for event in self.state.get("Event", {}).values()
-        )
-        return said and not any(
-            (volume.get("persistentVolumeClaim") or {}).get("claimName") == name
-            for pod in self.state.get("Pod", {}).values()
-            if pod["metadata"].get("namespace") == space
-            for volume in pod["spec"].get("volumes") or []
-        )
-
     def _miscounts(self, budget: Object) -> bool:
         """Whether a budget's controller has yet to count Pods that have come, or gone."""
         status, selector = budget.get("status") or {}, (budget.get("spec") or {}).get("selector")
@@ -221,6 +206,21 @@ class _View:
             and is_ready(pod)
         )
         return bool(status.get("disruptedPods")) or status.get("currentHealthy", 0) != healthy
+
+    def _waits_for_a_pod(self, claim: Object) -> bool:
+        """The volume controller has said that it binds with the first Pod, and none asks yet."""
+        space, name = claim["metadata"].get("namespace"), claim["metadata"]["name"]
+        said = any(
+            event.get("reason") == "WaitForFirstConsumer"
+            and (event.get("involvedObject") or {}).get("uid") == _uid(claim)
+            for event in self.state.get("Event", {}).values()
+        )
+        return said and not any(
+            (volume.get("persistentVolumeClaim") or {}).get("claimName") == name
+            for pod in self.state.get("Pod", {}).values()
+            if pod["metadata"].get("namespace") == space
+            for volume in pod["spec"].get("volumes") or []
+        )
 
     def small_things(self) -> Iterator[Waiting]:
         """Objects whose controller answers once: claims, budgets, quotas, autoscalers."""
