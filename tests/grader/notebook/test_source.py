@@ -107,11 +107,16 @@ def test_a_file_that_is_no_notebook(tmp_path: Path) -> None:
         source.read(path)
 
 
+def an_answer(name: str) -> source.Json:
+    metadata = {"tags": ["answer"]}
+    text = f"%%manifest {name}"
+    return {"cell_type": "code", "metadata": metadata, "outputs": [], "source": text}
+
+
 def test_a_drawn_case_is_the_learners_own(tmp_path: Path) -> None:
     """Labs that draw a case: the course's notebook solves one, each copy holds another."""
     lab = find_lab("07")
-    cell = {"cell_type": "code", "metadata": {"tags": ["answer"]}, "outputs": []}
-    cells = [{**cell, "source": f"%%manifest {name}"} for name in ("seed.yaml", "oomkilled.yaml")]
+    cells = [an_answer("seed.yaml"), an_answer("oomkilled.yaml")]
     ready = source.complete({"cells": cells, "metadata": {}}, lab, 1)
     assert f"seed: {source.REFERENCE_SEED}" in ready["cells"][0]["source"]
     assert "${" not in ready["cells"][1]["source"]
@@ -124,9 +129,7 @@ def test_a_drawn_case_is_the_learners_own(tmp_path: Path) -> None:
 
 
 def test_every_answer_cell_has_an_id_of_its_own() -> None:
-    cell = {"cell_type": "code", "metadata": {"tags": ["answer"]}, "outputs": []}
-    names = ("oomkilled.yaml", "diagnosis/oomkilled.yaml")
-    cells = [{**cell, "source": f"%%manifest {name}"} for name in names]
+    cells = [an_answer("oomkilled.yaml"), an_answer("diagnosis/oomkilled.yaml")]
     ready = source.complete({"cells": cells, "metadata": {}}, find_lab("07"), 1)
     ids = [found["metadata"]["nbgrader"]["grade_id"] for found in ready["cells"]]
     assert ids == ["07-oomkilled", "07-diagnosis-oomkilled"]
