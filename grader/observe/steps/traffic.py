@@ -18,7 +18,9 @@ def play_load(stage: Stage, action: Load) -> None:
     said = stage.api.get(stage.path("Service", namespace, action.service))
     if said.ok:
         place = (stage.cluster.name, stage.real(namespace), action.service)
-        said = ask(stage, lambda provider: provider.load(*place, action.rate))
+        # Replicas that have a part of their CPU get the same part of the requests.
+        rate = action.rate * stage.isolation.sizes.factor
+        said = ask(stage, lambda provider: provider.load(*place, rate))
     message = f"{action.rate:g} requests a second"
     said = ApiAnswer(200, "", message) if said.ok else said
     stage.answer("load", target, said, namespace=namespace)
