@@ -161,12 +161,16 @@ class ClusterSpec(_Spec):
 
     Every cluster has a default StorageClass `standard` that provisions ReadWriteOnce volumes once
     a Pod needs them; `volumes` are PersistentVolumes made beforehand.
+
+    `sized`: real nodes offer their Pods what `nodes` say. Where the machine is smaller, all nodes
+    offer the same fraction of it, which the cluster's capabilities state as `size_factor`.
     """
 
     name: str = Field(default="mlk8s", pattern=r"^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$")
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
+    sized: bool = False
 
 
 class Capabilities(_Spec):
@@ -175,7 +179,9 @@ class Capabilities(_Spec):
     `load` says whether a request rate can be put on a Service (`Provider.load`).
     `network_policy`: whether the network really refuses what a NetworkPolicy forbids.
     `time_factor` multiplies every simulated duration (0.05: twenty times faster than life); 1.0
-    where containers are real.
+    where containers are real. `size_factor` multiplies every amount of CPU and memory (0.025: a
+    fortieth), because the machine is smaller than what the lab asks for; what is recorded has the
+    lab's own amounts. `too_small` says why a machine could prove nothing of what it otherwise can.
     """
 
     control_plane: Source | None = None
@@ -184,6 +190,8 @@ class Capabilities(_Spec):
     load: Source | None = None
     network_policy: Source | None = None
     time_factor: float = 1.0
+    size_factor: float = Field(default=1.0, gt=0, le=1)
+    too_small: str = ""
 
 
 class ClusterStatus(_Spec):

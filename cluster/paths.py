@@ -21,8 +21,12 @@ def cache_dir() -> Path:
 def home_dir() -> Path:
     """State of clusters that must survive until they are deleted. `MLK8S_HOME` overrides it."""
     chosen = os.environ.get("MLK8S_HOME")
-    path = Path(chosen) if chosen else Path(platformdirs.user_state_dir("mlk8s"))
-    return path.expanduser().absolute()
+    return Path(chosen).expanduser().absolute() if chosen else default_home()
+
+
+def default_home() -> Path:
+    """The home where `MLK8S_HOME` does not name another."""
+    return Path(platformdirs.user_state_dir("mlk8s")).expanduser().absolute()
 
 
 def make_dir(path: Path, mode: int = 0o755) -> Path:

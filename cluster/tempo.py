@@ -40,6 +40,25 @@ def scaled(seconds: int, factor: float) -> int:
     return max(1, math.ceil(seconds * factor - 1e-9)) if seconds > 0 else seconds
 
 
+SCALE_UP_POLICIES: tuple[Json, ...] = (
+    {"type": "Pods", "value": 4, "periodSeconds": 15},
+    {"type": "Percent", "value": 100, "periodSeconds": 15},
+)
+"""What the API server fills in where an HPA has a `behavior` without policies for scaling up."""
+
+
+def completed(manifest: Json) -> Json:
+    """A copy in which those durations are written out that the API server would fill in."""
+    changed = copy.deepcopy(manifest)
+    spec = changed.get("spec")
+    behavior = spec.get("behavior") if isinstance(spec, dict) else None
+    if changed.get("kind") == "HorizontalPodAutoscaler" and isinstance(behavior, dict):
+        rules = behavior.get("scaleUp")
+        if rules is None or isinstance(rules, dict):
+            behavior["scaleUp"] = {"policies": copy.deepcopy([*SCALE_UP_POLICIES]), **(rules or {})}
+    return changed
+
+
 def at_tempo(manifest: Json, factor: float) -> Json:
     """A copy of an object whose controller's durations are multiplied by the time factor."""
     changed = copy.deepcopy(manifest)

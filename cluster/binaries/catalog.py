@@ -16,6 +16,7 @@ KIND_VERSION = "0.33.0"
 CONTAINERD_VERSION = "2.4.2"
 COREDNS_VERSION = "1.15.0"
 METRICS_VERSION = "0.9.0"
+PROMETHEUS_VERSION = "3.13.5"
 """All must agree with `cluster/tools/*/go.mod` (tested)."""
 
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
@@ -42,6 +43,8 @@ class Project:
     tools: tuple[Tool, ...]
     ldflags: str = ""
     tags: str = ""
+    module_version: str = ""
+    """The version of the Go module, where it is numbered differently from the programs."""
 
     @property
     def module(self) -> Path:
@@ -146,6 +149,23 @@ PROJECTS: dict[str, Project] = {
             ),
             f"-X k8s.io/client-go/pkg/version.gitVersion=v{METRICS_VERSION}",
         ),
+        Project(
+            "prometheus",
+            PROMETHEUS_VERSION,
+            (
+                Tool(
+                    "promtool",
+                    "prometheus",
+                    "github.com/prometheus/prometheus/cmd/promtool",
+                    120,
+                ),
+            ),
+            f"-X github.com/prometheus/common/version.Version={PROMETHEUS_VERSION}",
+            # Rules need none of the two dozen ways to discover what to scrape.
+            "remove_all_sd netgo",
+            # Prometheus 3.13 is the Go module v0.313: its major has no import path of its own.
+            "0." + "{:d}{:02d}.{:d}".format(*map(int, PROMETHEUS_VERSION.split("."))),
+        ),
     )
 }
 
@@ -166,8 +186,13 @@ NODE_TOOLS = (
 )
 """What a node image consists of besides the control plane; Linux only."""
 
+LAB_TOOLS = ("promtool",)
+"""What single labs ask for when they are played; no cluster needs it."""
+
 TOOLS: dict[str, Tool] = {
-    name: tool for name, tool in KNOWN.items() if name not in NODE_TOOLS and name != "kind"
+    name: tool
+    for name, tool in KNOWN.items()
+    if name not in (*NODE_TOOLS, *LAB_TOOLS) and name != "kind"
 }
 """What the embedded control plane consists of: the programs that are meant where none is named."""
 
@@ -189,11 +214,14 @@ def acceptable(tool: Tool, version: str) -> bool:
     """Whether this version of a program may serve.
 
     Exactly the pinned one, except that kubectl works with API servers one minor version older or
-    newer.
+    newer, and that promtool evaluates rules alike within one major version (the next major one
+    may change what a range covers, as the third did).
     """
     wanted = PROJECTS[tool.project].version
     if version == wanted:
         return True
+    if tool.name == "promtool":
+        return version.split(".", maxsplit=1)[0] == wanted.split(".")[0]
     if tool.name != "kubectl" or not version:
         return False
     have, want = version.split("."), wanted.split(".")
@@ -220,6 +248,10 @@ def official_source(tool: Tool) -> Source | None:
             f"/kind-{system}-{machine}"
         )
         return Source(url, f"{url}.sha256sum")
+    if tool.project == "prometheus":
+        base = f"https://github.com/prometheus/prometheus/releases/download/v{version}"
+        folder = f"prometheus-{version}.{system}-{machine}"
+        return Source(f"{base}/{folder}.tar.gz", f"{base}/sha256sums.txt", f"{folder}/promtool")
     if tool.project != "kwok":
         return None  # only for node images that are built from source
     repository = "kubernetes-sigs/kwok"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from cluster.bundle.archive import sha256_of
 from cluster.bundle.manifest import Item, Kind
 from cluster.bundle.source import lab
 from cluster.bundle.source.programs import Compiler
-from cluster.bundle.source.recipe import images_key
+from cluster.bundle.source.recipe import labs_key
 from cluster.bundle.store import Store
 from cluster.errors import ClusterError
 from cluster.model import KUBERNETES_VERSION, Progress, ProgressEvent, silent
@@ -40,11 +41,27 @@ def collect(engine: Puller, store: Store | None = None, progress: Progress = sil
     What is in the store from a registry already is not pulled again. Raises ClusterError.
     """
     target = store or Store()
+
+    def node(work: Path) -> list[Item]:
+        return [_pulled(engine, target, "node-image", NODE_IMAGE, work, progress)]
+
+    return [*_gathered(node), *collect_labs(engine, target, progress)]
+
+
+def collect_labs(engine: Puller, store: Store, progress: Progress = silent) -> list[Item]:
+    """Pull the public lab images, and build the model images. Raises ClusterError."""
+
+    def gather(work: Path) -> list[Item]:
+        items = [_pulled(engine, store, "image", name, work, progress) for name in PUBLIC]
+        return [*items, *_models(store, work, progress)]
+
+    return _gathered(gather)
+
+
+def _gathered(gather: Callable[[Path], list[Item]]) -> list[Item]:
     work = Path(tempfile.mkdtemp(prefix="images.", dir=make_dir(cache_dir())))
     try:
-        items = [_pulled(engine, target, "node-image", NODE_IMAGE, work, progress)]
-        items += [_pulled(engine, target, "image", name, work, progress) for name in PUBLIC]
-        return [*items, *_models(target, work, progress)]
+        return gather(work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -80,27 +97,45 @@ def _pulled(
 
 
 def _models(store: Store, work: Path, progress: Progress) -> list[Item]:
-    """The model images, which no registry has."""
-    program: Path | None = None
-    items = []
+    """The model images and the load generator, which no registry has."""
+    compiler, items = Compiler(progress), []
     for image in lab.MODEL_IMAGES:
         for version in image.versions:
+
+            def write(target: Path, image: lab.ModelImage = image, tag: str = version) -> None:
+                lab.write_model_image(compiler.build("model", work / "model"), image, tag, target)
+
             names = tuple(image.names(version))
-            item = store.find("image", names[0], images_key())
-            if item is None:
-                program = program or Compiler(progress).build("model", work / "model")
-                archive = work / "model.tar"
-                lab.write_model_image(program, image, version, archive)
-                item = Item(
-                    kind="image",
-                    names=names,
-                    version=version,
-                    sha256=sha256_of(archive),
-                    size=archive.stat().st_size,
-                    origin=lab.MODEL_ORIGIN,
-                    stand_in=True,
-                    key=images_key(),
-                )
-                store.add(item, archive)
-            items.append(item)
+            items.append(_made(store, names, version, lab.MODEL_ORIGIN, work, write))
+
+    def write_load(target: Path) -> None:
+        lab.write_load_generator(compiler.build("load", work / "load"), target)
+
+    items.append(_made(store, (lab.LOAD,), "v1", lab.LOAD_ORIGIN, work, write_load))
     return items
+
+
+def _made(
+    store: Store,
+    names: tuple[str, ...],
+    version: str,
+    origin: str,
+    work: Path,
+    write: Callable[[Path], None],
+) -> Item:
+    if (there := store.find("image", names[0], labs_key())) is not None:
+        return there
+    archive = work / "made.tar"
+    write(archive)
+    item = Item(
+        kind="image",
+        names=names,
+        version=version,
+        sha256=sha256_of(archive),
+        size=archive.stat().st_size,
+        origin=origin,
+        stand_in=True,
+        key=labs_key(),
+    )
+    store.add(item, archive)
+    return item

@@ -40,7 +40,7 @@ def ensure(names: Iterable[CrdSetName], progress: Progress = silent) -> list[Def
         if missing([name]):
             _fetch(crds, progress)
         for file in crds.files:
-            documents = yaml.load_all(_cached(crds, file).read_bytes(), _LOADER)  # noqa: S506
+            documents = yaml.load_all(_cached(crds, file).read_bytes(), _LOADER)
             found += [document for document in documents if document]
     return found
 

@@ -48,7 +48,7 @@ class Kind:
     def create(self, folder: Folder, image: str, progress: Progress) -> None:
         """Create the cluster of this folder. Raises ClusterError with kind's last words."""
         command = [
-            str(self._program), "create", "cluster", "--name", folder.name,
+            str(self._program), "create", "cluster", "--name", folder.engine_name,
             "--config", str(folder.config), "--image", image,
             "--kubeconfig", str(folder.path / "kind-kubeconfig"),
         ]  # fmt: skip
@@ -104,11 +104,15 @@ class Kind:
             return f"it was stopped after {PATIENCE:.0f} s or by another process."
         return reason_of(list(lines))
 
-    def delete(self, folder: Folder) -> None:
-        """Remove the containers of the cluster; none is no error."""
-        end(leftovers(self._program, folder.name), patience=2.0)
+    def delete(self, folder: Folder, engine_name: str = "") -> None:
+        """Remove the containers of the cluster; none is no error.
+
+        With `engine_name`, those of another cluster, whose own folder is gone.
+        """
+        name = engine_name or folder.engine_name
+        end(leftovers(self._program, name), patience=2.0)
         command = [
-            str(self._program), "delete", "cluster", "--name", folder.name,
+            str(self._program), "delete", "cluster", "--name", name,
             "--kubeconfig", str(folder.path / "kind-kubeconfig"),
         ]  # fmt: skip
         try:
@@ -122,14 +126,14 @@ class Kind:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ClusterError(f"Cannot delete the cluster {folder.name}: {error}.") from error
+            raise ClusterError(f"Cannot delete the cluster {name}: {error}.") from error
         if done.returncode != 0:
             words = reason_of(done.stderr.splitlines())
-            raise ClusterError(f"Cannot delete the cluster {folder.name}: {words}")
+            raise ClusterError(f"Cannot delete the cluster {name}: {words}")
 
     def kubeconfig(self, folder: Folder) -> str:
         """The kubeconfig that kind wrote, or asks the control plane for."""
-        command = [str(self._program), "get", "kubeconfig", "--name", folder.name]
+        command = [str(self._program), "get", "kubeconfig", "--name", folder.engine_name]
         try:
             done = subprocess.run(
                 command,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.machine import podman_settings
+from cluster.kind.sizes import Machine
 from cluster.paths import home_dir, make_dir, write_whole
 
 EngineName = Literal["docker", "podman"]
@@ -112,6 +113,16 @@ class Engine:
         template = "json" if self.name == "podman" else "{{json .}}"
         raw = json.loads(self.run("info", "--format", template))
         return raw if isinstance(raw, dict) else {}
+
+    def machine(self) -> Machine:
+        """What the machine has on which containers run; on macOS that is a virtual one."""
+        info = self.info()
+        host = info.get("host") or {}
+        cpus = info.get("NCPU") or host.get("cpus")
+        memory = info.get("MemTotal") or host.get("memTotal")
+        if not cpus or not memory:
+            raise ClusterError(f"{self.name} does not say how many processors and memory it has.")
+        return Machine(int(cpus), int(memory))
 
 
 def last_words(raw: bytes | str) -> str:

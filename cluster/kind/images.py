@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.bundle.archive import image_id
 from cluster.bundle.manifest import Item
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
+from cluster.bundle.source.lab import CURL, LOAD, METRICS, MODEL_IMAGES, NGINX
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.engine import Container, Engine
@@ -19,6 +21,9 @@ from cluster.paths import write_whole
 _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
 _MIRROR = "/kind/mirror"
+_AT_ONCE = 3
+_OURS = frozenset({METRICS, LOAD})
+"""Images that run on the control plane, so that workers are for the labs' Pods alone."""
 
 
 @dataclass(frozen=True)
@@ -134,29 +139,69 @@ def reachable(seconds: float = 2.0) -> bool:
         return False
 
 
+def lab_images_missing() -> list[str]:
+    """Images of the labs that are not in the store, by name."""
+    there = {name for item in Store().items() for name in item.names}
+    wanted = [f"{m.repository}:{version}" for m in MODEL_IMAGES for version in m.versions]
+    return [name for name in (*wanted, NGINX[0], CURL[0]) if name not in there]
+
+
+def ensure_lab_images(engine: Engine, progress: Progress) -> None:
+    """The labs' images in the store: from registries where they are reached, else built.
+
+    Without them right Pods would not start, and look like the learner's mistake. Raises
+    CannotProvide where there is no way to them.
+    """
+    lacking = lab_images_missing()
+    if not lacking:
+        return
+    if reachable():
+        from cluster.bundle.registry import collect_labs
+
+        collect_labs(engine, Store(), progress)
+        return
+    from cluster.bundle.source import build, unavailable
+
+    if reason := unavailable():
+        words = f"The labs' image {lacking[0]} is not at hand, and no registry can be reached."
+        raise CannotProvide(f"{words} {reason}", "mlk8s bundle load FILE")
+    build(Store(), progress)
+
+
 def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) -> tuple[str, ...]:
-    """Give every worker the lab images of the store that it lacks; returns their digests."""
+    """Give every node the images of the store that it lacks: workers those of the labs, the
+    control plane metrics-server and the load generator. Returns the digests of all."""
     store = Store()
     items = [item for item in store.items() if item.kind == "image"]
-    workers = [node for node in nodes if node.role == "worker"]
-    if not items or not workers:
+    if not items or not any(node.role == "worker" for node in nodes):
         return ()
     action = "Loading the labs' images"
     progress(ProgressEvent(action, "started", f"{len(items)} images"))
     try:
-        for node in workers:
-            had = set(engine.run("exec", node.name, "cat", _LOADED, check=False).split())
-            missing = [item for item in items if item.sha256 not in had]
-            for item in missing:
-                load_into(engine, node.name, store.path(item))
-            if missing:
-                now = sorted(had | {item.sha256 for item in items})
-                engine.run("exec", node.name, "sh", "-c", f"echo {' '.join(now)} > {_LOADED}")
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as workers:
+            list(
+                workers.map(lambda node: _give(engine, store, node, _meant_for(node, items)), nodes)
+            )
     except ClusterError as error:
         progress(ProgressEvent(action, "failed", str(error)))
         raise
     progress(ProgressEvent(action, "done"))
     return tuple(sorted(item.sha256 for item in items))
+
+
+def _meant_for(node: Container, items: list[Item]) -> list[Item]:
+    of_labs = node.role == "worker"
+    return [item for item in items if _OURS.isdisjoint(item.names) is of_labs]
+
+
+def _give(engine: Engine, store: Store, node: Container, items: list[Item]) -> None:
+    had = set(engine.run("exec", node.name, "cat", _LOADED, check=False).split())
+    missing = [item for item in items if item.sha256 not in had]
+    for item in missing:
+        load_into(engine, node.name, store.path(item))
+    if missing:
+        now = sorted(had | {item.sha256 for item in items})
+        engine.run("exec", node.name, "sh", "-c", f"echo {' '.join(now)} > {_LOADED}")
 
 
 def load_into(engine: Engine, node: str, archive: Path) -> None:

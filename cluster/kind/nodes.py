@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster.api import Api, ApiError
 from cluster.errors import ClusterError
+from cluster.kind.engine import Engine
 from cluster.model import NodeSpec
 
 Json = dict[str, Any]
@@ -39,39 +40,50 @@ def is_ready(node: Json) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-def reconcile(api: Api, wanted: tuple[NodeSpec, ...]) -> list[str]:
+def reconcile(api: Api, wanted: tuple[NodeSpec, ...], exactly: bool = False) -> list[str]:
     """Mend labels, taints and GPUs; returns the names of nodes that were touched.
 
-    Labels that others have set stay; taints become exactly the spec's, except those that
-    Kubernetes itself sets.
+    Labels that others have set stay, unless the nodes are to be `exactly` as the spec says, and
+    open to Pods; taints become the spec's, except those that Kubernetes itself sets.
     """
     touched = []
     for spec in wanted:
         node = api.get(f"{NODES}/{spec.name}")
         if node is None:
             raise ClusterError(f"The cluster has no node {spec.name}.", "mlk8s up")
-        changed = _mend_metadata(api, spec, node)
+        changed = _mend_metadata(api, spec, node, exactly)
         changed = _mend_gpu(api, spec, node) or changed
         if changed:
             touched.append(spec.name)
     return touched
 
 
-def _mend_metadata(api: Api, spec: NodeSpec, node: Json) -> bool:
+def _mend_metadata(api: Api, spec: NodeSpec, node: Json, exactly: bool) -> bool:
     labels = node["metadata"].get("labels") or {}
     wanted = {"node-role.kubernetes.io/worker": "", **spec.labels}
-    missing = {key: value for key, value in wanted.items() if labels.get(key) != value}
+    missing: Json = {key: value for key, value in wanted.items() if labels.get(key) != value}
+    if exactly:
+        missing |= {key: None for key in labels if key not in wanted and not _standard(key)}
     present = node["spec"].get("taints") or []
     passing = [t for t in present if str(t["key"]).startswith("node.kubernetes.io/")]
     taints = [_plain(taint.model_dump()) for taint in spec.taints]
     same = [_plain(t) for t in present if t not in passing] == taints
-    if not missing and same:
+    closed = exactly and bool(node["spec"].get("unschedulable"))
+    if not missing and same and not closed:
         return False
-    change: Json = {"metadata": {"labels": missing}}
+    change: Json = {"metadata": {"labels": missing}, "spec": {}}
     if not same:
-        change["spec"] = {"taints": [*passing, *taints]}
+        change["spec"]["taints"] = [*passing, *taints]
+    if closed:
+        change["spec"]["unschedulable"] = None
     api.call("PATCH", f"{NODES}/{spec.name}", change, _MERGE_PATCH)
     return True
+
+
+def _standard(label: str) -> bool:
+    """Whether a label is one that Kubernetes gives its nodes."""
+    domain = label.partition("/")[0]
+    return "/" in label and domain.endswith(("kubernetes.io", "k8s.io"))
 
 
 def _plain(taint: Json) -> Json:
@@ -133,3 +145,15 @@ def wait_for_basics(api: Api, seconds: float = 90.0) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(f"The cluster's name server did not start within {seconds:.0f} s.")
         time.sleep(0.25)
+
+
+def container_of(engine: Engine, cluster: str, node: str) -> str:
+    """The container that is this Node: kind names containers in its own way.
+
+    Raises ClusterError where there is none.
+    """
+    for container in engine.containers(cluster):
+        flags = engine.run("exec", container.name, "cat", "/kind/kubeadm.conf", check=False)
+        if container.name == node or f"name: {node}\n" in flags:
+            return container.name
+    raise ClusterError(f"The engine has no container for the node {node}.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,9 +24,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cluster.api import Access
 from cluster.errors import ClusterDown, ClusterError
+from cluster.kind.sizes import Machine
 from cluster.locks import holding
 from cluster.model import Capabilities, ClusterSpec
-from cluster.paths import home_dir, make_dir, write_whole
+from cluster.paths import cache_dir, default_home, home_dir, make_dir, write_whole
 
 
 class Record(BaseModel):
@@ -39,6 +41,8 @@ class Record(BaseModel):
     images: tuple[str, ...] = ()
     """Digests of the lab images that its nodes have."""
     capabilities: Capabilities = Capabilities()
+    machine: Machine | None = None
+    """The machine that nodes were cut to fit, where they have sizes of their own."""
 
 
 class Folder:
@@ -51,6 +55,8 @@ class Folder:
         self.config = self.path / "kind.yaml"
         self.log = self.path / "kind.log"
         self._record = self.path / "state.json"
+        self.engine_name = f"{name}{_suffix()}"
+        """What the engine calls the cluster: its names are shared by all homes of a machine."""
 
     def exists(self) -> bool:
         """Whether anything of this cluster is written down."""
@@ -110,6 +116,35 @@ class Folder:
         """Hold the cluster for creating or deleting it; raises ClusterBusy after so long."""
         with holding(self.path.with_name(f"{self.name}.lock"), self.name, seconds):
             yield
+
+
+def _suffix() -> str:
+    """Nothing for the usual home; else a few letters that no other home has."""
+    home = home_dir()
+    if home == default_home():
+        return ""
+    return f"-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:6]}"
+
+
+def claim(engine_name: str) -> None:
+    """Write down whose cluster this is, where every home of this user sees it."""
+    write_whole(make_dir(cache_dir() / "kind") / engine_name, str(home_dir().resolve()))
+
+
+def give_up(engine_name: str) -> None:
+    """The cluster is gone."""
+    (cache_dir() / "kind" / engine_name).unlink(missing_ok=True)
+
+
+def orphans() -> list[str]:
+    """What the engine calls clusters whose whole home has been removed, so that nobody can."""
+    try:
+        entries = [
+            (entry.name, Path(entry).read_text()) for entry in os.scandir(cache_dir() / "kind")
+        ]
+    except OSError:
+        return []
+    return sorted(name for name, home in entries if home and not Path(home).exists())
 
 
 def clusters_dir() -> Path:

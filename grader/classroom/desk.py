@@ -63,14 +63,16 @@ class Desk:
 
     def keep_results(self, lab: Lab, results: list[Result]) -> None:
         """Write each result, the gradebook, and the pages."""
-        from grader.report.page import class_page, result_page
+        from grader.report.page import class_page, picture_of, result_page
 
         for folder in ("results", "reports"):
             make_dir(self.root / folder)
         for result in results:
             text = result.model_dump_json(indent=2) + "\n"
             write_whole(self.root / "results" / f"{result.submission}.json", text)
-            page = result_page(result, lab.file.title, back="../index.html")
+            page = result_page(
+                result, lab.file.title, back="../index.html", picture=picture_of(result)
+            )
             write_whole(self.root / "reports" / f"{result.submission}.html", page)
         write_whole(self.root / "grades.csv", gradebook(results))
         whole = [result.model_dump() for result in results]

@@ -32,6 +32,10 @@ Really = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="The context's name again, where it looks like production."),
 ]
+Page = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write the verdict as a page, with its picture."),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave the run's namespaces for a look around.")]
 
 
@@ -49,6 +53,7 @@ def check(
     really: Really = None,
     keep: Keep = False,
     evidence: Evidence = False,
+    html: Page = None,
     as_json: Json = False,
 ) -> None:
     """Grade your work for a lab, from the files or on a cluster.
@@ -67,6 +72,8 @@ def check(
         mlk8s check 14 --cluster context:my-cluster --live
 
         mlk8s check 14 --json | jq .score
+
+        mlk8s check 02 --html verdict.html
     """
     from grader.grading.grade import Options
     from grader.load.labs import find_lab
@@ -77,6 +84,11 @@ def check(
         raise UsageError("--live looks at a cluster, --cluster none uses none", "Leave one out.")
     options = Options(where=cluster, live=live, keep=keep, really=really)
     result = run(found.id, path, options, quiet=as_json)
+    if html:
+        from cluster.paths import write_whole
+        from grader.report.page import picture_of, result_page
+
+        write_whole(html, result_page(result, found.file.title, picture=picture_of(result)))
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.model import ClusterSpec, Progress, silent
 from grader.errors import MachineError
+from grader.grading.tools import prepare_tools
 from grader.grading.where import shared_cluster
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
@@ -19,12 +20,20 @@ class Player:
     """Plays submissions from several threads; a context manager that removes what it made.
 
     Labs with `isolation: namespace` share one cluster and one set of watches. Those with
-    `isolation: cluster` take fresh clusters of a pool, `size` of which are made ahead.
+    `isolation: cluster` take fresh clusters of a pool, `size` of which are made ahead. `at_once` is
+    the number of threads that play on the shared cluster.
     """
 
-    def __init__(self, where: str = "embedded", size: int = 1, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        where: str = "embedded",
+        size: int = 1,
+        progress: Progress = silent,
+        at_once: int = 4,
+    ) -> None:
         self._where = where
         self._size = size
+        self._at_once = at_once
         self._progress = progress
         self._stack = ExitStack()
         self._lock = Lock()
@@ -48,6 +57,7 @@ class Player:
         from grader.observe import observe
 
         try:
+            prepare_tools(lab, self._progress)
             if lab.file.isolation == "cluster":
                 spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
                 with self._pool(lab, spec).take(spec) as status:
@@ -58,13 +68,19 @@ class Player:
             raise MachineError(str(error), error.hint) from error
 
     def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
-        from cluster.embedded import ClusterPool
-
         with self._lock:
             if lab.id not in self._pools:
-                pool = ClusterPool(size=self._size, spec=spec)
-                self._pools[lab.id] = self._stack.enter_context(pool)
+                self._pools[lab.id] = self._stack.enter_context(self._new_pool(spec))
             return self._pools[lab.id]
+
+    def _new_pool(self, spec: ClusterSpec) -> Any:
+        if self._where == "kind":
+            from cluster.kind.labs import LabClusters
+
+            return LabClusters(self._size, self._progress)
+        from cluster.embedded import ClusterPool
+
+        return ClusterPool(size=self._size, spec=spec)
 
     def _shared_session(self, lab: Lab) -> Any:
         from grader.observe import Session
@@ -72,6 +88,6 @@ class Player:
         with self._lock:
             if self._shared is None:
                 status = shared_cluster(self._where, lab.file.servers, self._progress)
-                session = self._stack.enter_context(Session(status))
+                session = self._stack.enter_context(Session(status, at_once=self._at_once))
                 self._shared = (status, session)
             return self._shared

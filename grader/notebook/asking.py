@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from grader.errors import GraderError
-from grader.notebook.html import Notice, Shown, marked, show
+from grader.notebook.html import Notice, Shown, in_ipython, marked, show
 from grader.notebook.place import NotebookStop, stop, work_root
 from grader.notebook.standing import remember_quiz
 from grader.quiz.judge import judge, judge_one, read_quiz
@@ -111,7 +112,11 @@ class QuizVerdict(Shown):
 
 
 def ask(name: str) -> Asked:
-    """Show one question of the knowledge check. It begins without a cluster."""
+    """Show one question of the knowledge check; adds %%answer. It needs no cluster."""
+    if in_ipython():
+        from grader.notebook.magics import add_magics
+
+        add_magics(import_module("IPython").get_ipython())
     questions = read_quiz().questions
     place = next(i for i, question in enumerate(questions) if question is question_of(name))
     return Asked(questions[place], place + 1, len(questions))

@@ -63,8 +63,7 @@ class ReleaseStarters(NbGraderPreprocessor):  # type: ignore[misc]
             if lab is None:
                 continue
             if "answer" in source.tags(cell):
-                name = source.answer_name(cell)
-                cell.source = f"%%manifest {name}\n{source.starter_text(lab, name).rstrip()}"
+                cell.source = source.released_answer(cell, lab)
             elif cell.metadata.nbgrader.get("grade"):
                 cell.metadata.nbgrader.points = provable_points(lab, self.cluster)
         return nb, resources

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import CourseError
+from grader.model.draws import fill
 from grader.model.lab import Lab
 
 Json = dict[str, Any]
@@ -25,6 +26,8 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\.(yaml|yml|json)")
 """A file name that a manifest cell may have: relative, visible, and leading nowhere else."""
 MANIFEST = re.compile(r"%%(manifest|draft|answer)[ \t]+(\S+)[ \t]*\n")
+REFERENCE_SEED = "course"
+"""Whose case the course's own notebook solves, where a lab draws one for each learner."""
 STUB = "# your answer"
 """What stands where a solution was: a comment in YAML as in Python."""
 _SOLUTION = re.compile(
@@ -99,10 +102,10 @@ def complete(notebook: Json, lab: Lab, points: float) -> Json:
     for cell in ready["cells"]:
         if "answer" in tags(cell):
             name = answer_name(cell)
-            text = _lab_file(lab.solution, name)
+            text = _as_drawn(lab, _lab_file(lab.solution, name), REFERENCE_SEED)
             cell["source"] = f"%%manifest {name}\n{BEGIN}\n{text.rstrip()}\n{END}"
             cell["metadata"]["nbgrader"] = nbgrader_metadata(
-                f"{lab.number}-{Path(name).stem}", solution=True
+                f"{lab.number}-{_in_one_word(name)}", solution=True
             )
         elif "graded" in tags(cell):
             grade_id = f"lab-{lab.number}"
@@ -116,18 +119,24 @@ def complete(notebook: Json, lab: Lab, points: float) -> Json:
     return ready
 
 
-def release(notebook: Json, lab: Lab | None) -> Json:
+def release(notebook: Json, lab: Lab | None, seed: str = REFERENCE_SEED) -> Json:
     """What a learner gets: starter files in place of the reference, no hidden tests.
 
-    The knowledge check belongs to no lab (None): its answers are simply left out.
+    In a lab that draws a case for each learner, the files are those of this seed. The knowledge
+    check belongs to no lab (None): its answers are simply left out.
     """
     ready = deepcopy(notebook)
     for cell in ready["cells"]:
         if "answer" in tags(cell) and lab is not None:
-            name = answer_name(cell)
-            cell["source"] = f"%%manifest {name}\n{starter_text(lab, name).rstrip()}"
+            cell["source"] = released_answer(cell, lab, seed)
         cell["source"] = _SOLUTION.sub(f"{STUB}\n", without_hidden(cell["source"])).rstrip("\n")
     return ready
+
+
+def released_answer(cell: Json, lab: Lab, seed: str = REFERENCE_SEED) -> str:
+    """What an answer cell says when a learner gets it: the lab's starter, with its TODOs."""
+    name = answer_name(cell)
+    return f"%%manifest {name}\n{_as_drawn(lab, _starter(lab, name), seed).rstrip()}"
 
 
 def without_hidden(text: str) -> str:
@@ -188,12 +197,24 @@ def nbgrader_metadata(
     return found
 
 
-def starter_text(lab: Lab, name: str) -> str:
-    """What a learner finds in an answer cell: the starter file of that name, or a TODO."""
+def _starter(lab: Lab, name: str) -> str:
     path = lab.starter / name
     if path.is_file():
         return path.read_text(encoding="utf-8")
     return f"# TODO: {name}. The task above says what it holds.\n"
+
+
+def _in_one_word(name: str) -> str:
+    """A file's name without its ending, folders included: each cell has an id of its own."""
+    return str(Path(name).with_suffix("")).replace("/", "-")
+
+
+def _as_drawn(lab: Lab, text: str, seed: str) -> str:
+    if not lab.file.seeded:
+        return text
+    from grader.load.seeds import drawn_for
+
+    return fill(text, drawn_for(lab, seed))
 
 
 def _lab_file(folder: Path, name: str) -> str:

@@ -11,12 +11,14 @@ from typing import Any
 
 from cluster.processes import alive, myself
 from grader.errors import MachineError
-from grader.model.lab import Lab
+from grader.model.lab import Lab, LabVolume
 from grader.observe import identity
 from grader.observe.client import MERGE, Api, ApiAnswer
 from grader.observe.identity import RUN_LABEL
 from grader.observe.kinds import KNOWN, Kind, Kinds
 from grader.observe.names import Names
+from grader.observe.sizes import Sizes
+from grader.observe.volumes import volume_object
 
 Json = dict[str, Any]
 Object = dict[str, Any]
@@ -30,7 +32,14 @@ LEVELS = ("privileged", "baseline", "restricted")
 LOWEST = "baseline"
 
 OURS = "mlk8s.dev/"
-_GRANTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_GRANTS = (
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _HARD = {
     "pods": "120",
@@ -62,15 +71,27 @@ class Isolation:
     """Nodes that the run has changed, as they were: labels, taints, unschedulable."""
     created: list[str] = field(default_factory=list)
     """Paths of the run's namespaces and other objects outside namespaces, in order of creation."""
+    sizes: Sizes = field(default_factory=Sizes)
+    volumes: tuple[LabVolume, ...] = ()
+    """What the lab gives; each run has its own."""
 
     @property
     def user(self) -> str:
         """The identity of the submission."""
         return identity.user_of(self.run)
 
+    @property
+    def visitor(self) -> str:
+        """The name of the Pod that asks Services from inside; nobody can guess it."""
+        return f"mlk8s-visitor-{self.run}"
+
     def allows(self, kind: str) -> bool:
         """Whether the lab allows this kind."""
         return kind in self.allowed
+
+    def text_back(self, text: str) -> str:
+        """A message with the lab's names and the learner's amounts."""
+        return self.sizes.text_back(self.names.text_back(text))
 
     def hides(self, obj: Object) -> bool:
         """Whether an object is the grader's own, or comes with every namespace."""
@@ -80,6 +101,8 @@ class Isolation:
             (kind == "ResourceQuota" and name == QUOTA)
             or (kind == "ConfigMap" and name == "kube-root-ca.crt")
             or (kind in _GRANTS and self._is_grant(str(name)))
+            or (kind == "Pod" and name == self.visitor)
+            or (kind == "Event" and (obj.get("involvedObject") or {}).get("name") == self.visitor)
         )
 
     def _is_grant(self, name: str) -> bool:
@@ -88,9 +111,9 @@ class Isolation:
         )
 
     def retouch(self, obj: Object) -> Object:
-        """A Namespace without the marks that the grader put there."""
+        """A Namespace without the marks that the grader put there; amounts as the learner wrote."""
         if obj.get("kind") != "Namespace":
-            return obj
+            return self.sizes.back(obj)
         metadata = dict(obj["metadata"])
         for part in ("labels", "annotations"):
             kept = {
@@ -109,12 +132,21 @@ def new_run() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
-def plan(lab: Lab, kinds: Kinds, written_labels: frozenset[str]) -> Isolation:
-    """The names and kinds of a new run; changes nothing yet."""
+def plan(
+    lab: Lab,
+    kinds: Kinds,
+    written_labels: frozenset[str],
+    sizes: Sizes | None = None,
+    reused: bool = False,
+) -> Isolation:
+    """The names and kinds of a new run; changes nothing yet.
+
+    `reused`: the cluster serves one run after the other, each in namespaces of its own.
+    """
     run = new_run()
     spaces = lab.file.namespaces
     shared = lab.file.isolation == "namespace"
-    names = Names.unique(spaces, run) if shared else Names.unchanged(spaces)
+    names = Names.unique(spaces, run) if shared or reused else Names.unchanged(spaces)
     allowed = tuple(kind for kind in map(kinds.named, lab.file.kinds) if kind is not None)
     wide = {kind.name for kind in allowed if not kind.namespaced} - {"Namespace"}
     if not shared:
@@ -125,6 +157,8 @@ def plan(lab: Lab, kinds: Kinds, written_labels: frozenset[str]) -> Isolation:
         tuple(kind for kind in allowed if kind.name not in wide),
         frozenset(lab.file.kinds) - wide,
         written_labels,
+        sizes=sizes or Sizes(),
+        volumes=lab.file.volumes,
     )
 
 
@@ -144,7 +178,18 @@ def prepare(api: Api, isolation: Isolation, keep: bool = False) -> None:
         kind, metadata = KNOWN[grant["kind"]], grant["metadata"]
         path = kind.path(metadata.get("namespace", ""))
         _must(api.call("POST", path, grant), f"the {kind.name} {metadata['name']}")
+    _make_volumes(api, isolation)
     identity.await_grants(api, isolation.run, isolation.kinds, isolation.names.real)
+
+
+def _make_volumes(api: Api, isolation: Isolation) -> None:
+    for volume in isolation.volumes:
+        namespace = volume.namespace or isolation.names.lab[0]
+        real = isolation.names.to_real(namespace) or namespace
+        manifest = volume_object(volume, isolation.run, real, {RUN_LABEL: isolation.run})
+        name = str(manifest["metadata"]["name"])
+        _must(api.call("POST", KNOWN["PersistentVolume"].path(), manifest), f"a volume {name}")
+        isolation.created.append(KNOWN["PersistentVolume"].path(name=name))
 
 
 def _create_namespace(api: Api, manifest: Json) -> None:
@@ -185,6 +230,18 @@ def clean_up(api: Api, isolation: Isolation) -> None:
         api.call("DELETE", path, **_BRIEF)
 
 
+def end_pods(api: Api, isolation: Isolation, seconds: float = 30.0) -> None:
+    """End the Pods of the run's namespaces, which are going, so that the next run has the room."""
+    until = time.monotonic() + seconds
+    paths = [KNOWN["Pod"].path(namespace) for namespace in isolation.names.real]
+    for path in paths:
+        api.call("DELETE", path, query={"gracePeriodSeconds": "1"}, **_BRIEF)
+    while any(api.get(path).body.get("items") for path in paths):
+        if time.monotonic() > until:
+            raise MachineError("Pods of an earlier run do not end.", "mlk8s up")
+        time.sleep(0.2)
+
+
 _BRIEF: Any = {"patience": 2.0, "timeout": 5.0}
 
 
@@ -220,6 +277,13 @@ def _remove_grants(api: Api, run: str) -> None:
         api.call("DELETE", kind.path(name=identity.name_of(run)), **_BRIEF)
 
 
+def _remove_volumes(api: Api, run: str) -> None:
+    answer = api.get(KNOWN["PersistentVolume"].path(), labelSelector=f"{RUN_LABEL}={run}")
+    for item in answer.body.get("items") or []:
+        path = KNOWN["PersistentVolume"].path(name=str(item["metadata"]["name"]))
+        api.call("DELETE", path, **_BRIEF)
+
+
 # Leftovers of runs that were killed
 
 
@@ -238,7 +302,9 @@ def reap(api: Api) -> list[str]:
         if KEEP in notes or metadata.get("deletionTimestamp") or not _left_behind(notes.get(OWNER)):
             continue
         _put_back(api, json.loads(notes.get(NODES) or "{}"))
-        _remove_grants(api, str(metadata["labels"][RUN_LABEL]))
+        run = str(metadata["labels"][RUN_LABEL])
+        _remove_grants(api, run)
+        _remove_volumes(api, run)
         api.call("DELETE", KNOWN["Namespace"].path(name=metadata["name"]))
         gone.append(str(metadata["name"]))
     return gone

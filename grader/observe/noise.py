@@ -43,6 +43,19 @@ def _hash(value: str, key: bytes) -> str:
     return "hmac-sha256:" + hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
 
 
+def only_measured(old: Object | None, new: Object) -> bool:
+    """Whether an autoscaler only wrote down another measured value."""
+    if old is None or new.get("kind") != "HorizontalPodAutoscaler":
+        return False
+    return _unmeasured(old) == _unmeasured(new)
+
+
+def _unmeasured(scaler: Object) -> Object:
+    status = {k: v for k, v in (scaler.get("status") or {}).items() if k != "currentMetrics"}
+    metadata = {k: v for k, v in scaler["metadata"].items() if k != "resourceVersion"}
+    return {**scaler, "metadata": metadata, "status": status}
+
+
 def same_but_for_heartbeats(old: Object | None, new: Object) -> bool:
     """Whether a Node only said again that it lives, or which images it has."""
     return old is not None and _lasting(old) == _lasting(new)

@@ -13,8 +13,9 @@ from typing import Any
 from cluster.model import ServerModel
 from cluster.tempo import scaled
 from grader.model.recording import Object
+from grader.observe.autoscaling import scalers, silence
 from grader.observe.recorder import State
-from grader.observe.settle import Waiting, is_over, is_ready, owners, repository
+from grader.observe.settle import Waiting, is_over, is_ready, owners
 
 Json = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Patience:
         simulated: bool,
         tempo: float = 1.0,
     ) -> None:
-        self._servers = {repository(server.image): server for server in servers}
+        self._servers = servers
         self._factor = factor
         self._tempo = tempo
         self._simulated = simulated
@@ -72,6 +73,10 @@ class Patience:
         self._circling_since = None
         base = BASE * self._slowness + self._factor * CONTROLLER_LIFE
         ends = [last_change + base + _min_ready(state, self._tempo)]
+        for scaler in scalers(state):
+            if rest := silence(scaler, self._factor, self._tempo):
+                held = (str(scaler["metadata"].get("uid")), "is held", str(rest))
+                ends.append(self._first_seen.setdefault(held, now) + base + rest)
         for job in state.get("Job", {}).values():
             if rest := _job_rest(job, state):
                 retry = (str(job["metadata"].get("uid")), "retries", str(rest))
@@ -114,7 +119,11 @@ class Patience:
                 yield key, self._container(specs.get(entry["name"]) or {}, entry, is_ready(pod))
 
     def _container(self, spec: Json, status: Json, pod_ready: bool) -> float:
-        server = self._servers.get(repository(str(spec.get("image") or "")))
+        from cluster.embedded.kubelet.images import find_server
+
+        # As the simulation chooses: one image may behave differently by tag or container.
+        image, name = str(spec.get("image") or ""), str(spec.get("name") or "")
+        server = find_server(image, self._servers, name)
         runs_for = (server.runs_for if server else None) or 0.0
         if pod_ready:
             return runs_for

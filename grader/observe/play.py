@@ -14,13 +14,17 @@ from grader.model.manifest import Submission
 from grader.model.recording import Mark, Object, Recording
 from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
+from grader.observe import room
 from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import ENFORCE, QUOTA, Isolation
-from grader.observe.kinds import ALWAYS, Kind
+from grader.observe.kinds import ALWAYS, KNOWN, Kind
 from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
+from grader.observe.sampling import Sampler
 from grader.observe.session import Session
+from grader.observe.signs import prove_simulation
+from grader.observe.sizes import Sizes
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
 from grader.observe.steps.send import given_objects
@@ -69,13 +73,36 @@ def _observe(
 ) -> Recording:
     session.reap_once()
     session.define(lab.file.crds)
-    isolation = place.plan(lab, session.kinds, _namespace_labels(submission))
+    sizes = _sizes(lab, submission, session)
+    labels = _namespace_labels(submission)
+    reused = session.cluster.capabilities.containers == "real"
+    isolation = place.plan(lab, session.kinds, labels, sizes, reused)
     hub = session.hub or WatchHub(session.api, isolation.names.real)
     try:
         return _Run(lab, submission, session, isolation, hub, on_step).record(keep)
     finally:
         if hub is not session.hub:
             hub.close()
+
+
+def _sizes(lab: Lab, submission: Submission, session: Session) -> Sizes:
+    """By how much amounts are made smaller: as the nodes of this cluster were, or, where the nodes
+    are just those of the machine, so that the submission finds room on them."""
+    values = [manifest.value for manifest in submission.manifests]
+    divisor = round(1 / session.cluster.capabilities.size_factor)
+    if divisor == 1 and session.cluster.provider == "kind" and lab.file.isolation == "namespace":
+        nodes = session.api.get(KNOWN["Node"].path()).body.get("items") or []
+        divisor = room.divisor(values, nodes, lab.file.nodes, session.at_once)
+    sizes = Sizes(divisor, lab.file.nodes)
+    sizes.learn(values)
+    return sizes
+
+
+def _at_size(cluster: ClusterStatus, sizes: Sizes) -> ClusterStatus:
+    """The cluster as this run finds it, amounts and all."""
+    change = {"size_factor": sizes.factor}
+    capabilities = cluster.capabilities.model_copy(update=change)
+    return cluster.model_copy(update={"capabilities": capabilities})
 
 
 def _namespace_labels(submission: Submission) -> frozenset[str]:
@@ -121,9 +148,9 @@ class _Run:
             isolation=isolation,
             lab=lab,
             submission=submission,
-            cluster=session.cluster,
-            watched=self._watched(),
+            cluster=_at_size(session.cluster, isolation.sizes),
         )
+        self._stage.watched = self._watched()
         if self._stage.simulated:
             self._stage.tempo = session.cluster.capabilities.time_factor
 
@@ -139,7 +166,7 @@ class _Run:
             for step in self._lab.file.scenario
             if isinstance(step.action, Send)
             for file in step.action.files
-            for value, _ in given_objects(self._lab.root, file)
+            for value, _ in given_objects(self._stage.lab_text(file), file)
         ]
         found |= dict.fromkeys(given)
         return tuple(kind for kind in found if kind is not None)
@@ -185,13 +212,18 @@ class _Run:
         return True
 
     def _play(self) -> None:
+        loaded = any(step.kind in ("load", "queue") for step in self._lab.file.scenario)
+        with Sampler(self._stage) if loaded else contextlib.nullcontext():
+            self._play_steps()
+        take_logs(self._stage)
+        self._stage.sync()
+
+    def _play_steps(self) -> None:
         current = ""
         for step in self._lab.file.scenario:
             current = step.name or current or step.kind
             self._stage.step = current
             self._play_step(step, current)
-        take_logs(self._stage)
-        self._stage.sync()
 
     def _play_step(self, step: Step, name: str) -> None:
         self._on_step(name, "begin")
@@ -203,6 +235,7 @@ class _Run:
             if outcome is None:
                 within = step.action.within
                 outcome = settle(self._stage, within) if step.action.settle else Outcome(NOT_WAITED)
+            prove_simulation(self._stage)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)
@@ -242,6 +275,8 @@ class _Run:
             mine = self._isolation.created and self._lab.file.isolation == "cluster"
             if mine and self._stage.simulated:
                 self._wait_for_the_end()
+            elif mine:
+                place.end_pods(self._session.api, self._isolation)
 
     def _wait_for_the_end(self) -> None:
         """Let the lab's own names be free again for the next run on this cluster."""
@@ -253,7 +288,7 @@ class _Run:
         self._hub.unfollow(stage.recorder)
 
     def _recording(self, fault: str) -> Recording:
-        stage, cluster = self._stage, self._session.cluster
+        stage, cluster = self._stage, self._stage.cluster
         return Recording(
             lab=self._lab.id,
             lab_digest=self._lab.digest,

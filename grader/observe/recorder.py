@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from grader.errors import MachineError
 from grader.model.recording import Change, Gap, Object, Verb
 from grader.observe.names import Names
-from grader.observe.noise import without_secrets
+from grader.observe.noise import only_measured, without_secrets
 from grader.observe.watch import Key, key_of
 
 State = dict[str, dict[Key, Object]]
@@ -68,15 +68,17 @@ class Recorder:
         mine: Object = self._names.back(without_secrets(obj, self._secret_key))
         if self._retouch is not None:
             mine = self._retouch(mine)
+        routine = kind in _ROUTINE
         hidden = self._hides is not None and self._hides(mine)
         with self.changed:
             objects = self.state.setdefault(kind, {})
             if verb == "deleted":
                 objects.pop(key_of(mine), None)
             else:
+                routine = routine or only_measured(objects.get(key_of(mine)), mine)
                 objects[key_of(mine)] = mine
             self.seen += 1
-            if kind not in _ROUTINE:
+            if not routine:
                 self.last_change = time.monotonic()
             # An Event that expires, or goes with its namespace, happened all the same.
             forgotten = kind == "Event" and verb == "deleted"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from grader.model.recording import Object
+from grader.model.selectors import matches
+from grader.observe.autoscaling import scalers, unfinished
 from grader.observe.recorder import State
 
 Json = dict[str, Any]
@@ -53,6 +55,13 @@ def _condition(obj: Object, type_: str) -> str:
     for condition in (obj.get("status") or {}).get("conditions") or []:
         if condition.get("type") == type_:
             return str(condition.get("status"))
+    return ""
+
+
+def _reason(obj: Object, type_: str) -> str:
+    for condition in (obj.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == type_:
+            return str(condition.get("reason"))
     return ""
 
 
@@ -180,6 +189,24 @@ class _View:
             and selector.items() <= (pod["metadata"].get("labels") or {}).items()
         }
 
+    def _miscounts(self, budget: Object) -> bool:
+        """Whether a budget's controller has yet to count Pods that have come, or gone."""
+        status, selector = budget.get("status") or {}, (budget.get("spec") or {}).get("selector")
+        if (
+            _condition(budget, "DisruptionAllowed") == "False"
+            and _reason(budget, "DisruptionAllowed") == "SyncFailed"
+        ):
+            return False  # it has said that it cannot count them
+        healthy = sum(
+            1
+            for (space, _), pod in self.state.get("Pod", {}).items()
+            if space == budget["metadata"].get("namespace")
+            and selector is not None
+            and matches(selector, pod["metadata"].get("labels") or {})
+            and is_ready(pod)
+        )
+        return bool(status.get("disruptedPods")) or status.get("currentHealthy", 0) != healthy
+
     def _waits_for_a_pod(self, claim: Object) -> bool:
         """The volume controller has said that it binds with the first Pod, and none asks yet."""
         space, name = claim["metadata"].get("namespace"), claim["metadata"]["name"]
@@ -205,16 +232,16 @@ class _View:
             seen = (budget.get("status") or {}).get("observedGeneration", 0)
             if seen < budget["metadata"].get("generation", 1):
                 yield Waiting(_uid(budget), f"{_name(budget)}: its controller has not seen it")
+            elif self._miscounts(budget):
+                yield Waiting(_uid(budget), f"{_name(budget)}: its Pods are being counted")
         for quota in self.state.get("ResourceQuota", {}).values():
             hard = (quota.get("spec") or {}).get("hard")
             if (quota.get("status") or {}).get("hard") != hard:
                 yield Waiting(_uid(quota), f"{_name(quota)}: its use has not been counted yet")
-        for scaler in self.state.get("HorizontalPodAutoscaler", {}).values():
-            status = scaler.get("status") or {}
-            wish = status.get("desiredReplicas")
-            active = _condition(scaler, "ScalingActive") == "True"  # else it has no metrics
-            if active and wish is not None and wish != status.get("currentReplicas", 0):
-                yield Waiting(_uid(scaler), f"{_name(scaler)} is scaling to {wish}")
+        for scaler in scalers(self.state):
+            if left := unfinished(scaler, self.state):
+                colon = ":" if left.startswith("its ") else ""
+                yield Waiting(_uid(scaler), f"{_name(scaler)}{colon} {left}")
 
 
 def ready_addresses(slices: list[Object]) -> set[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.model import Capabilities, ClusterStatus
+from grader.errors import CourseError
+from grader.model.draws import fill
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
 from grader.model.recording import Answer, Log, Object, Sample
@@ -73,6 +75,14 @@ class Stage:
         """URL path of a kind that the package knows, in a namespace of the lab."""
         return KNOWN[kind].path(self.real(namespace), name)
 
+    def lab_text(self, file: str) -> str:
+        """A file of the lab's folder, with what the submission's seed draws put in."""
+        try:
+            text = (self.lab.root / file).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise CourseError(f"The lab's file {file} cannot be read: {error}.") from error
+        return fill(text, self.submission.drawn) if self.lab.file.seeded else text
+
     def answer(
         self,
         verb: str,
@@ -85,7 +95,7 @@ class Stage:
         actor: str = "",
     ) -> ApiAnswer:
         """Record an answer, with the lab's names in its message; `namespace` is the lab's too."""
-        back = self.isolation.names.text_back
+        back = self.isolation.text_back
         self.answers.append(
             Answer(
                 at=self.recorder.clock(),

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cluster.tempo import at_tempo
+from cluster.tempo import at_tempo, completed
 from grader.model.recording import Object
 
 Json = dict[str, Any]
@@ -28,8 +28,9 @@ def to_cluster(value: Json, factor: float) -> Json:
     """The object to send for a written one; the very same where nothing has to be scaled."""
     if factor == 1.0:
         return value
-    scaled = at_tempo(value, factor)
-    notes = [[path, now, before] for path, now, before in _differences(scaled, value, [])]
+    whole = completed(value)
+    scaled = at_tempo(whole, factor)
+    notes = [[path, now, before] for path, now, before in _differences(scaled, whole, [])]
     if not notes:
         return value
     _note(scaled, notes)

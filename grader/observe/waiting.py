@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from grader.errors import MachineError
+from grader.observe.autoscaling import Looks
 from grader.observe.ending import empty_namespace, finish_namespace
 from grader.observe.patience import Patience
 from grader.observe.settle import Waiting, repository, unsettled
@@ -24,6 +25,7 @@ SHORTEST_LIMIT = 60.0
 SHORTEST_END = 20.0
 """The same for the end of things, most of which the grader brings about itself."""
 DELIVERY = 10.0
+_ASK_AGAIN = 0.1
 UNHEARD = 30.0
 """Seconds without a change that a controller may take to look at something for the first time."""
 
@@ -53,7 +55,7 @@ def settle(stage: Stage, within: float) -> Outcome:
     )
     factor = stage.capabilities.time_factor
     patience = Patience(stage.lab.file.servers, factor, stage.simulated, stage.tempo)
-    synced = -1
+    looks, synced = Looks(stage), -1
     while True:
         with recorder.changed:
             recorder.raise_fault()
@@ -71,6 +73,10 @@ def settle(stage: Stage, within: float) -> Outcome:
                     min(ends, deadline) - now,
                 )
                 continue
+        looked = looks.done(recorder.last_change)
+        if not looked and now < deadline:
+            time.sleep(_ASK_AGAIN)
+            continue
         if synced != seen:
             # Asked once more before believing it: a slow watch must not look like silence.
             stage.sync(_worth_asking(stage, bool(waiting)), DELIVERY)
@@ -79,7 +85,7 @@ def settle(stage: Stage, within: float) -> Outcome:
             continue
         if silent:
             raise MachineError(f"Nothing was heard of {silent}: the cluster is too slow or broken.")
-        return _outcome(note if now >= ends else TOO_LONG, waiting)
+        return _outcome(note if now >= ends and looked else TOO_LONG, waiting)
 
 
 def _worth_asking(stage: Stage, all_of_them: bool) -> list[str]:

@@ -244,7 +244,7 @@ def test_trainers_only_on_a100(recording):
 @check(
     points=1,
     needs="control-plane",
-    after=("test_gpu_node_is_marked", "test_trainers_only_on_a100"),
+    after=("test_trainer_program", "test_gpu_node_is_marked", "test_trainers_only_on_a100"),
     hint="One GPU, two trainers: what has the second one to wait for, and what does the scheduler "
     "write into its events meanwhile?",
 )
@@ -261,7 +261,7 @@ def test_second_trainer_waits(recording):
 @check(
     points=0.5,
     needs="kubelet",
-    after=("test_gpu_node_is_marked", "test_trainers_only_on_a100"),
+    after=("test_trainer_program", "test_gpu_node_is_marked", "test_trainers_only_on_a100"),
     hint="Does the end of the first run give its GPU back to the node, and is the second trainer's "
     "Pod the next to get it?",
 )

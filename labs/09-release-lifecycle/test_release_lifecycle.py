@@ -324,14 +324,14 @@ def test_bad_release_costs_nothing(recording):
 @check(
     points=2,
     needs="kubelet",
-    after="test_bad_release_costs_nothing",
+    after="test_promotion_keeps_nine_available",
     hint="An undo is a release like any other, to a Pod template that was kept. Which ReplicaSet "
     "should own all Pods when it is over?",
 )
 def test_undo_brings_the_previous_replica_set_back(recording):
     """After the undo the ReplicaSet of v2.2.0 serves again, and v2.3.0 has no Pods left."""
     undo = recording.during("undo")
-    undo.answers(verb="undo").all_accepted()
+    undo.answers(verb="patch").all_accepted()
     undo.ready_pods(of=STABLE).always(lambda pods: len(pods) >= 9, "at least nine")
     before = owners(recording.during("promote").ready_pods(of=STABLE).last)
     after = owners(undo.pods(of=STABLE).last)
@@ -376,7 +376,7 @@ def test_history_tells_the_whole_story(recording):
 def test_rewind_to_the_first_release(recording):
     """Going back to revision 1 brings v2.1.0 back, with nine Ready Pods all the way."""
     rewind = recording.during("rewind")
-    rewind.answers(verb="undo").all_accepted()
+    rewind.answers(verb="patch").all_accepted()
     rewind.ready_pods(of=STABLE).always(lambda pods: len(pods) >= 9, "at least nine")
     rewind.ready_pods(of=STABLE).finally_(
         lambda pods: {version_of(pod) for pod in pods} == {"v2.1.0"}, "of v2.1.0, all of them"

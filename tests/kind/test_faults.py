@@ -31,7 +31,7 @@ def test_two_ups_at_once_end_with_one_cluster(
         spec = ClusterSpec(name=running.name)
         made = list(pool.map(lambda _: provider.create(spec), range(2)))
     assert all(status.running for status in made)
-    assert len(find_engine().containers(running.name)) == 4
+    assert len(find_engine().containers(Folder(running.name).engine_name)) == 4
 
 
 def test_a_stopped_container_is_named_and_up_starts_it_again(
@@ -40,7 +40,7 @@ def test_a_stopped_container_is_named_and_up_starts_it_again(
     talk = Talk(running, "default")
     talk.run("create", "configmap", "kept", "--from-literal=a=b")
     engine = find_engine()
-    name = f"{running.name}-control-plane"
+    name = f"{Folder(running.name).engine_name}-control-plane"
     engine.run("kill", name)
     status = provider.status(running.name)
     assert not status.running
@@ -61,7 +61,7 @@ def test_a_creation_that_was_killed_does_not_block_the_next(provider: KindProvid
     process = subprocess.Popen([sys.executable, "-c", code], cwd=root)
     engine = find_engine()
     deadline = time.monotonic() + 60
-    while not engine.containers(ALONE.name):
+    while not engine.containers(Folder(ALONE.name).engine_name):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
@@ -72,7 +72,7 @@ def test_a_creation_that_was_killed_does_not_block_the_next(provider: KindProvid
     assert provider.create(ALONE).running
     assert provider.delete(ALONE.name)
     assert not provider.delete(ALONE.name)
-    assert engine.containers(ALONE.name) == []
+    assert engine.containers(Folder(ALONE.name).engine_name) == []
     assert ALONE.name not in provider.names()
 
 
@@ -86,6 +86,6 @@ def test_a_cluster_of_somebody_else_is_left_alone(
         with pytest.raises(ClusterError, match="did not make"):
             provider.create(ClusterSpec(name=running.name))
         assert not provider.delete(running.name)
-        assert len(find_engine().containers(running.name)) == 4
+        assert len(find_engine().containers(Folder(running.name).engine_name)) == 4
     finally:
         hidden.rename(folder.path)

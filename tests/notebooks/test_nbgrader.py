@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.paths import cache_dir
 from grader.judge.survey import provable_points
 from grader.load.labs import find_lab
 from grader.notebook import source
@@ -37,6 +38,7 @@ class Course:
         self.environment = {
             **os.environ,
             "HOME": str(root),
+            "MLK8S_CACHE": str(cache_dir()),  # or the control plane would be built once more
             "JUPYTER_CONFIG_DIR": str(root / "jupyter"),
             "JUPYTER_DATA_DIR": str(root / "data"),
             "IPYTHONDIR": str(root / "ipython"),

@@ -16,7 +16,7 @@ from cluster.bundle.archive import sha256_of
 from cluster.bundle.manifest import Item, Kind
 from cluster.bundle.source import debian, lab, node
 from cluster.bundle.source.programs import Compiler
-from cluster.bundle.source.recipe import NODE_IMAGE, SUITE, images_key, system_key
+from cluster.bundle.source.recipe import NODE_IMAGE, SUITE, labs_key, node_key, system_key
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.model import KUBERNETES_VERSION, Progress, ProgressEvent, silent
@@ -62,22 +62,29 @@ def build(store: Store | None = None, progress: Progress = silent) -> list[Item]
 def wanted_names() -> list[str]:
     """One name of each image that a build makes."""
     models = [f"{m.repository}:{version}" for m in lab.MODEL_IMAGES for version in m.versions]
-    return [NODE_IMAGE, *models, lab.NGINX[0], lab.CURL[0], lab.METRICS]
+    return [NODE_IMAGE, *models, lab.NGINX[0], lab.CURL[0], lab.METRICS, lab.LOAD]
 
 
 def _found(store: Store) -> list[Item]:
     """All images of this recipe, or nothing if one of them is missing."""
-    key = images_key()
-    by_name = {name: item for item in store.items() if item.key == key for name in item.names}
+    by_name = {name: item for item in store.items() if _current(item) for name in item.names}
     if all(name in by_name for name in wanted_names()):
         return [by_name[name] for name in wanted_names()]
     return []
 
 
+def _key_of(kind: Kind) -> str:
+    return node_key() if kind == "node-image" else labs_key()
+
+
+def _current(item: Item) -> bool:
+    """Whether an item was made as it would be made now."""
+    return item.key == _key_of(item.kind)
+
+
 class _Build:
     def __init__(self, store: Store, progress: Progress) -> None:
         self._store, self._progress = store, progress
-        self._key = images_key()
 
     def run(self) -> list[Item]:
         binaries = ensure(BINARIES, self._progress)
@@ -85,11 +92,15 @@ class _Build:
         work = Path(tempfile.mkdtemp(prefix="images.", dir=cache_dir()))
         try:
             compiler = Compiler(self._progress)
-            names = ("pause", "node-network", "image-mirror", "model")
+            names = ("pause", "node-network", "image-mirror", "model", "load")
             programs = {name: compiler.build(name, work / name) for name in names}
             made = self._labs(system, programs["model"], work)
             made.append(self._metrics(binaries["metrics-server"], work))
-            return [self._node(system, compiler, binaries, programs, work), *made]
+            made.append(self._load(programs["load"], work))
+            node_image = self._store.find("node-image", NODE_IMAGE, node_key())
+            if node_image is None:
+                node_image = self._node(system, compiler, binaries, programs, work)
+            return [node_image, *made]
         except OSError as error:
             raise ClusterError(
                 f"Cannot build images in {work}: {error.strerror or error}."
@@ -128,6 +139,12 @@ class _Build:
             lab.write_metrics_server(program, target)
 
         return self._item("image", (lab.METRICS,), METRICS_VERSION, origin, write, work)
+
+    def _load(self, program: Path, work: Path) -> Item:
+        def write(target: Path) -> None:
+            lab.write_load_generator(program, target)
+
+        return self._item("image", (lab.LOAD,), "v1", lab.LOAD_ORIGIN, write, work)
 
     def _labs(self, system: debian.System, model: Path, work: Path) -> list[Item]:
         made = []
@@ -177,7 +194,7 @@ class _Build:
             size=archive.stat().st_size,
             origin=origin,
             stand_in=True,
-            key=self._key,
+            key=_key_of(kind),
         )
         self._store.add(item, archive)
         detail = f"{item.size >> 20} MiB in {time.monotonic() - began:.0f} s"

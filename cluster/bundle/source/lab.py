@@ -43,6 +43,8 @@ MODEL_IMAGES = (
 MODEL_ORIGIN = "this project's cluster/images/model"
 NGINX = ("nginx:1.27-alpine", "nginx:1.27", "nginx:alpine", "nginx:latest")
 CURL = ("curlimages/curl:8.10.1",)
+LOAD = "mlk8s.invalid/load:v1"
+LOAD_ORIGIN = "this project's cluster/images/load"
 METRICS = f"registry.k8s.io/metrics-server/metrics-server:v{METRICS_VERSION}"
 
 
@@ -70,6 +72,16 @@ def write_model_image(program: Path, image: ModelImage, version: str, target: Pa
         labels={"dev.mlk8s.stand-in": "true"},
     )
     write_image(target, [top], config, image.names(version), go_platform()[1])
+    top.unlink()
+
+
+def write_load_generator(program: Path, target: Path) -> None:
+    """What sends the requests of the step `load`."""
+    top = target.with_name(f"{target.name}.layer")
+    with Layer(top) as layer:
+        layer.file("/load", program, 0o755)
+    config = ImageConfig(entrypoint=("/load",), user="65534", ports=(8000,))
+    write_image(target, [top], config, [LOAD], go_platform()[1])
     top.unlink()
 
 

@@ -49,10 +49,10 @@ PAUSE_IMAGES = ("registry.k8s.io/pause:3.10",)
 
 
 def _fingerprint(*folders: Path) -> str:
-    """A short digest of all files in these folders."""
+    """A short digest of these files, and of all in these folders."""
     digest = hashlib.sha256()
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(f"{path.relative_to(folder)}\n".encode())
                 digest.update(path.read_bytes())
@@ -65,8 +65,23 @@ def system_key() -> str:
     return f"{SUITE}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
 
 
-def images_key() -> str:
-    """Changes whenever anything that goes into an image does."""
+_OF_LABS = ("model", "load")
+"""Programs that go into lab images and not into the node image."""
+
+
+def node_key() -> str:
+    """Changes whenever anything that goes into the node image does, which takes long to make."""
+    mine = sorted(path for path in PROGRAMS.iterdir() if path.name not in _OF_LABS)
+    code = [FILES.parent / name for name in ("node.py", "debian.py", "recipe.py", "programs.py")]
+    return _key(FILES, *code, *mine)
+
+
+def labs_key() -> str:
+    """Changes whenever anything that goes into the other images does."""
+    return _key(FILES, FILES.parent, *(PROGRAMS / name for name in _OF_LABS))
+
+
+def _key(*folders: Path) -> str:
     versions = "/".join(
         (
             KUBERNETES_VERSION,
@@ -77,5 +92,5 @@ def images_key() -> str:
             METRICS_VERSION,
         )
     )
-    parts = f"{versions}/{system_key()}/{_fingerprint(FILES.parent, PROGRAMS)}"
+    parts = f"{versions}/{system_key()}/{_fingerprint(*folders)}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]

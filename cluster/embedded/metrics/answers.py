@@ -121,6 +121,17 @@ def external(metric: str, queues: Iterable[Queue], selector: str, at: str) -> Js
     }
 
 
+def signs_path(namespace: str) -> str:
+    """Where the simulated kubelet shows that it lives, and what it knows of others.
+
+    `looks` counts what the autoscaler's controller has asked in a namespace, which is the sign of
+    life of one that says nothing while it has nothing to change. `faults` lists the Pods of the
+    namespace whose simulation broke: `{"uid": ..., "text": ...}`. Not part of the metrics API, and
+    so in no discovery.
+    """
+    return f"/apis/{RESOURCE}/{VERSION}/namespaces/{namespace}/mlk8s-signs"
+
+
 def refusal(code: int, reason: str, message: str) -> Json:
     """The Status object of an error."""
     return {

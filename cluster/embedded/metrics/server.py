@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from cluster.embedded.kubelet.client import Refused
 from cluster.embedded.kubelet.events import rfc3339_micro
+from cluster.embedded.kubelet.faults import Faults
 from cluster.embedded.kubelet.machines import Nodes
 from cluster.embedded.kubelet.pods import Pod
 from cluster.embedded.kubelet.watching import TROUBLE
@@ -20,9 +22,16 @@ from cluster.embedded.metrics.usage import Use, pod_use
 Json = dict[str, Any]
 
 
+_AUTOSCALER = "horizontal-pod-autoscaler"
+"""What the controller calls itself in its requests' User-Agent."""
+_NAMESPACES = 4096
+"""So many namespaces are counted at once; the oldest is forgotten then."""
+
+
 class Machines(Protocol):
     """The simulated nodes and their Pods."""
 
+    faults: Faults
     loads: Loads
     nodes: Nodes
 
@@ -38,6 +47,7 @@ class MetricsApi:
 
     def __init__(self, machines: Machines) -> None:
         self._machines = machines
+        self._looks: dict[str, Counter[str]] = {}
 
     def routes(self) -> Iterator[web.RouteDef]:
         """What is served where."""
@@ -50,6 +60,7 @@ class MetricsApi:
         yield web.get(f"{root}/pods", self._pods)
         yield web.get(f"{root}/namespaces/{{namespace}}/pods", self._pods)
         yield web.get(f"{root}/namespaces/{{namespace}}/pods/{{name}}", self._pod)
+        yield web.get(answers.signs_path("{namespace}"), self._asked)
         path = f"/apis/{EXTERNAL}/{VERSION}/namespaces/{{namespace}}/{{metric}}"
         yield web.get(path, self._external)
 
@@ -81,8 +92,23 @@ class MetricsApi:
             for pod, uses in await self._measure(namespace)
         ]
 
+    def _note_look(self, request: web.Request) -> None:
+        """Count a question of the autoscaler's controller."""
+        namespace = request.match_info.get("namespace")
+        if namespace and _AUTOSCALER in request.headers.get("User-Agent", ""):
+            if len(self._looks) >= _NAMESPACES and namespace not in self._looks:
+                self._looks.pop(next(iter(self._looks)))
+            self._looks.setdefault(namespace, Counter())[request.path_qs] += 1
+
+    async def _asked(self, request: web.Request) -> web.Response:
+        namespace = request.match_info["namespace"]
+        looks = self._looks.get(namespace, Counter())
+        faults = self._machines.faults.of(namespace)
+        return web.json_response({"kind": "SignsOfLife", "looks": dict(looks), "faults": faults})
+
     async def _pods(self, request: web.Request) -> web.Response:
         items = await self._pod_items(request.match_info.get("namespace"))
+        self._note_look(request)
         selector = request.query.get("labelSelector", "")
         return web.json_response(answers.listing("PodMetrics", items, selector))
 
@@ -114,6 +140,7 @@ class MetricsApi:
         return _found(found, f'nodemetrics.metrics.k8s.io "{name}" not found')
 
     async def _external(self, request: web.Request) -> web.Response:
+        self._note_look(request)
         queues = self._machines.loads.of(request.match_info["namespace"]).queues
         selector = request.query.get("labelSelector", "")
         metric = request.match_info["metric"]

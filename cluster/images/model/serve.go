@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"runtime"
+	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -69,14 +73,45 @@ func endpoints(s settings, ready, leaving *atomic.Bool) http.Handler {
 			answer(w, false, map[string]any{"error": "the model is not loaded"})
 			return
 		}
-		began := time.Now()
-		for time.Since(began) < s.burn {
-		}
+		burn(max(s.burn, asked(r)))
 		answer(w, true, map[string]any{
 			"label": "positive", "score": 0.91, "model": s.name, "version": s.version,
 		})
 	})
 	return mux
+}
+
+// asked is how much processor time a request asks for, as the load generator writes it.
+func asked(r *http.Request) time.Duration {
+	milliseconds, err := strconv.ParseFloat(r.Header.Get("X-Model-Cpu-Ms"), 64)
+	if err != nil || milliseconds < 0 || milliseconds > 10_000 {
+		return 0
+	}
+	return time.Duration(milliseconds * float64(time.Millisecond))
+}
+
+// burn takes so much processor time: a container that is throttled needs longer for it.
+func burn(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	spun := uint64(0)
+	for end := threadTime() + d; threadTime() < end; {
+		for i := 0; i < 2000; i++ {
+			spun++
+		}
+		runtime.KeepAlive(spun)
+	}
+}
+
+func threadTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(1, &usage); err != nil { // 1: RUSAGE_THREAD
+		return time.Duration(math.MaxInt64)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func answer(w http.ResponseWriter, good bool, body map[string]any) {

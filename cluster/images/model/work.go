@@ -46,6 +46,8 @@ func work(ctx context.Context, role string, s settings) int {
 			return 0
 		case code := <-finished:
 			slog.Info("told to finish", "step", step, "code", code)
+			// Whoever said so gets an answer first.
+			time.Sleep(200 * time.Millisecond)
 			return code
 		case <-crash:
 			slog.Error("told to crash", "step", step)

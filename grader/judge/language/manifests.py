@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
+from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
+from grader.judge.language.changes import Changes, changes_of
 from grader.judge.language.expectation import note
-from grader.judge.language.fields import FilledForm
+from grader.judge.language.fields import FilledForm, dig
+from grader.judge.language.network import Network, Peer
 from grader.judge.language.objects import ManifestObject
+from grader.judge.language.reach import Reachability, labels_of, peer_of
+from grader.model.draws import pick
 from grader.model.manifest import Submission
 
 CLUSTER_SCOPED = frozenset(
@@ -70,6 +77,33 @@ class Manifests:
         seen = ", ".join(form.file for form in self.submission.forms) or "no form"
         raise CheckFailed(f"the form {name}", seen)
 
+    def build(self, name: str) -> Manifests:
+        """What a kustomize tree of the lab was built to; fails where it could not be built."""
+        build = self.submission.build(name)
+        if build is None:
+            raise CourseError(f"the lab has no kustomize tree {name!r}")
+        if build.built is None:
+            raise CheckFailed(f"kubectl kustomize {build.folder} to succeed", build.error)
+        note(f"{build.folder} builds to {len(build.built.manifests)} objects", weak=True)
+        return Manifests(build.built)
+
+    def drawn(self, path: str) -> Any:
+        """What the seed drew under this name, in a seeded lab: `manifests.drawn("model.tag")`."""
+        return pick(self.submission.drawn, path)
+
+    @property
+    def start(self) -> Manifests:
+        """The files that the learner began with, in a seeded lab."""
+        if self.submission.start is None:
+            raise CourseError("only a seeded lab knows the files that its learner began with")
+        return Manifests(self.submission.start)
+
+    def changes(self, namespace: str) -> Changes:
+        """What differs in this namespace from the files that the learner began with."""
+        there = [found for found in self._objects if found.namespace == namespace]
+        given = [found for found in self.start._objects if found.namespace == namespace]
+        return changes_of(given, there, namespace)
+
     def are_valid(self) -> None:
         """No file has a field, type or kind that Kubernetes does not know."""
         problems = self.submission.problems
@@ -96,6 +130,26 @@ class Manifests:
                     str(found.manifest.where(("metadata", "namespace"))),
                 )
         note(f"every namespaced object says namespace {name}")
+
+    def network(self, namespaces: Mapping[str, Mapping[str, str]] | None = None) -> Reachability:
+        """Who may reach whom under the NetworkPolicies of the files, were they in force.
+
+        `namespaces` gives the labels of namespaces that are not the learner's.
+        """
+        policies = self.all("NetworkPolicy")
+        written = labels_of(found.manifest.value for found in self.all("Namespace"))
+
+        def find(of: str, namespace: str | None) -> Peer | None:
+            kind, _, name = of.partition("/")
+            found = self.maybe(kind, name, namespace)
+            if found is None:
+                return None
+            spec, place = dig(found.full, found.pod_path), found.namespace or ""
+            return peer_of(f"a Pod of {of}", place, found.pod_labels(), spec)
+
+        where = ", ".join(found.where for found in policies) or "no NetworkPolicy"
+        network = Network((found.full for found in policies), {**(namespaces or {}), **written})
+        return Reachability(network, find, where)
 
     def _nearest(self, kind: str, name: str) -> str:
         same_kind = [found.object_name for found in self.all(kind)]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
-from grader.judge.language.expectation import note, show
+from grader.judge.language.answers import Answers, Evictions, Permission
+from grader.judge.language.expectation import note
+from grader.judge.language.places import endpoints_of, one_place, only
+from grader.judge.language.reach import Reachability, recorded
+from grader.judge.language.series import moments_of
 from grader.judge.language.state import Endpoint, History, State
 from grader.judge.language.timeline import Moment, Timeline
-from grader.model.recording import Answer, Mark, Object, Recording
+from grader.judge.language.words import Words
+from grader.model.recording import Mark, Object, Recording
 
 if TYPE_CHECKING:
     from grader.judge.causes import Chain
@@ -22,16 +28,36 @@ Value = TypeVar("Value")
 class Span:
     """A stretch of a recording, and the timelines that a check may draw from it."""
 
-    def __init__(self, history: History, step: str, begin: Mark | None, end: Mark | None) -> None:
+    def __init__(
+        self,
+        history: History,
+        step: str,
+        begin: Mark | None,
+        end: Mark | None,
+        namespace: str | None = None,
+    ) -> None:
         self._history = history
         self.step = step
         self._begin = begin
         self._end = end
+        self._namespace = namespace
 
     @property
     def recording(self) -> Recording:
         """The recording itself, for what has no word of its own."""
         return self._history.recording
+
+    def inside(self, namespace: str) -> Self:
+        """The same span, narrowed to one namespace and to what is in none, such as Nodes."""
+        if namespace not in self.recording.namespaces:
+            known = ", ".join(self.recording.namespaces)
+            raise CourseError(f"the lab has no namespace {namespace!r}; it has {known}")
+        narrowed = copy(self)
+        narrowed._namespace = namespace
+        return narrowed
+
+    def _concerns(self, namespace: str | None) -> bool:
+        return self._namespace is None or (namespace or "") in ("", self._namespace)
 
     def timeline(
         self, subject: str, kinds: tuple[str, ...], view: Callable[[State], Value]
@@ -42,16 +68,19 @@ class Span:
         moments: list[Moment[Value]] = []
         end = self._end.version if self._end else None
         for change, state in self._history.moments(version, end):
+            state = state.inside(self._namespace)
             if change is None:
                 moments.append(Moment(began, version, view(state)))
-            elif change.object["kind"] in kinds:
+            elif change.object["kind"] in kinds and self._concerns(
+                change.object["metadata"].get("namespace")
+            ):
                 moments.append(Moment(change.at, change.version, view(state)))
         ended = (self._end.at, self._end.version) if self._end else None
         return Timeline(subject, moments, (self.step, began), self._is_blind(kinds), ended)
 
     def object(self, kind: str, name: str) -> Timeline[Object | None]:
         """One object or None, over time."""
-        return self.timeline(f"{kind}/{name}", (kind,), lambda state: state.object(kind, name))
+        return self.timeline(f"{kind}/{name}", (kind,), lambda state: only(state, kind, name))
 
     def objects(self, kind: str) -> Timeline[list[Object]]:
         """All objects of a kind, over time."""
@@ -59,12 +88,16 @@ class Span:
 
     def pods(self, of: str | None = None) -> Timeline[list[Object]]:
         """Pods, or the Pods of `Kind/name`, over time."""
-        return self.timeline(_pods_of("Pods", of), ("Pod",), lambda state: state.pods(of))
+        return self.timeline(
+            _pods_of("Pods", of), ("Pod",), lambda state: one_place(state.pods(of), of)
+        )
 
     def ready_pods(self, of: str | None = None) -> Timeline[list[Object]]:
         """Ready Pods that are not being deleted, over time."""
         return self.timeline(
-            _pods_of("ready Pods", of), ("Pod",), lambda state: state.ready_pods(of)
+            _pods_of("ready Pods", of),
+            ("Pod",),
+            lambda state: one_place(state.ready_pods(of), of),
         )
 
     def endpoints(self, service: str) -> Timeline[list[Endpoint]]:
@@ -72,26 +105,60 @@ class Span:
         return self.timeline(
             f"ready endpoints of Service {service}",
             ("EndpointSlice",),
-            lambda state: state.endpoints(service),
+            lambda state: endpoints_of(state, service),
         )
 
     def node_of_pods(self, of: str | None = None) -> Timeline[dict[str, str]]:
         """Pod name -> node name of the Pods that are bound to a node, over time."""
         return self.timeline(
-            _pods_of("nodes of Pods", of), ("Pod",), lambda state: _placement(state.pods(of))
+            _pods_of("nodes of Pods", of),
+            ("Pod",),
+            lambda state: _placement(one_place(state.pods(of), of)),
         )
 
     def replica_sets(self, of: str) -> Timeline[list[Object]]:
         """ReplicaSets of `Deployment/name`, over time."""
         return self.timeline(
-            f"ReplicaSets of {of}", ("ReplicaSet",), lambda state: state.replica_sets(of)
+            f"ReplicaSets of {of}",
+            ("ReplicaSet",),
+            lambda state: one_place(state.replica_sets(of), of),
         )
+
+    def replicas(self, of: str) -> Timeline[int | None]:
+        """Wanted replicas of `Kind/name` over time; None while it is not there."""
+        kind, _, name = of.partition("/")
+        return self.timeline(f"wanted replicas of {of}", (kind,), lambda s: _wanted(s, kind, name))
+
+    def series(self, series: str, of: str | None = None) -> Timeline[dict[str, float]]:
+        """Values of a series by name over time: `cpu` (cores) and `memory` (bytes) by Pod, `rate`
+        (requests a second) by Service, `queue` by metric.
+
+        `of` narrows it: `Deployment/web` to its Pods, or `Pod/x`, `Service/x`, or a queue's name.
+        """
+        began = self._begin.at if self._begin else 0.0
+        ended = (self._end.at, self._end.version) if self._end else None
+        found = moments_of(self._history, series, of, self._namespace)
+        before = [moment for moment in found if moment.at < began]
+        until = ended[0] if ended else float("inf")
+        version = self._begin.version if self._begin else 0
+        moments = [Moment(began, version, before[-1].value if before else {})]
+        moments += [moment for moment in found if began <= moment.at < until]
+        return Timeline(_pods_of(series, of), moments, (self.step, began), False, ended)
+
+    def network(self) -> Reachability:
+        """Who may reach whom under the NetworkPolicies, as they are at the end of the span."""
+        state = self._history.at(self._end.version if self._end else None)
+        state = state.inside(self._namespace)
+        policies, namespaces = state.objects("NetworkPolicy"), state.objects("Namespace")
+        return recorded(policies, namespaces, state.pods)
 
     def events(self, about: str = "*", reason: str | None = None) -> Events:
         """Events of the span about `Kind/name` (with `*` as a wildcard), newest count of each."""
         latest: dict[str, Object] = {}
         for change in self._history.changes:
             if change.object["kind"] != "Event" or change.verb == "deleted":
+                continue
+            if not self._concerns(change.object["metadata"].get("namespace")):
                 continue
             if self._contains(change.version) and _is_about(change.object, about, reason):
                 latest[change.object["metadata"]["name"]] = change.object
@@ -104,6 +171,7 @@ class Span:
             answer
             for answer in self.recording.answers
             if verb in (None, answer.verb)
+            and self._concerns(answer.namespace)
             and fnmatchcase(answer.target, target)
             and (self._begin is None or answer.step == self.step)
         ]
@@ -114,7 +182,45 @@ class Span:
         from grader.judge.causes import causes_of
 
         end = self._end.version if self._end else None
-        return causes_of(self, of, namespace=namespace, moment=end)
+        return causes_of(self, of, namespace=namespace or self._namespace, moment=end)
+
+    def may(
+        self, verb: str, resource: str, *, who: str, name: str = "", namespace: str | None = None
+    ) -> Permission:
+        """What the authorizer said of a question that the scenario asked, the last time it did.
+
+        `resource` may have a subresource: `pods/log`. `namespace` is needed only where the same
+        was asked in several; an empty one means everywhere.
+        """
+        target = f"{verb} {resource} {name}".rstrip()
+        found = [
+            answer
+            for answer in self.answers("may").found
+            if (answer.target, answer.actor) == (target, who)
+            and namespace in (None, answer.namespace)
+        ]
+        if len({answer.namespace for answer in found}) != 1:
+            problem = "is asked in several namespaces" if found else "is not asked"
+            raise CourseError(f"whether {who} may {target} {problem} in {self.step}")
+        return Permission(found[-1], found[-1].step)
+
+    def evictions(self, of: str | None = None) -> Evictions:
+        """How the evictions of the span went, or those of the Pods of `Kind/name`."""
+        found = self.answers("evict").found
+        if of is not None:
+            pods = self._history.pods_ever(of)
+            found = [a for a in found if (a.namespace, a.target) in pods or a.target == of]
+        return Evictions([a for a in found if a.code != 404], self.step)
+
+    def words(self, namespace: str) -> Words:
+        """What was recorded in words during the span in one namespace: events, states, labels."""
+        found = [
+            change
+            for change in self._history.changes
+            if change.object["metadata"].get("namespace") == namespace
+            and self._contains(change.version)
+        ]
+        return Words(found, namespace)
 
     def ended(self, note_text: str) -> None:
         """The step ended this way: "settled", "quiet" or "too long"."""
@@ -149,7 +255,7 @@ class RecordingView(Span):
         for index, mark in enumerate(begins):
             if mark.step == step:
                 later = (other for other in begins[index + 1 :] if other.step != step)
-                return Span(self._history, step, mark, next(later, None))
+                return Span(self._history, step, mark, next(later, None), self._namespace)
         known = ", ".join(dict.fromkeys(mark.step for mark in begins))
         raise CourseError(f"the recording has no step {step!r}; it has {known or 'none'}")
 
@@ -185,41 +291,14 @@ class Events:
         return self
 
 
-class Answers:
-    """Some answers of the API server or a Service."""
-
-    def __init__(self, found: list[Answer], step: str) -> None:
-        self.found = found
-        self.step = step
-
-    def all_accepted(self) -> Answers:
-        """There was at least one request, and each was accepted."""
-        if not self.found:
-            raise CheckFailed("at least one request", "none was made", f"during {self.step}")
-        for answer in self.found:
-            if not answer.ok:
-                raise CheckFailed(
-                    f"{answer.target} to be accepted",
-                    f"refused ({answer.reason or answer.code}): {answer.message}",
-                    answer.place or f"during {self.step}",
-                )
-        note(f"all {len(self.found)} objects accepted, strictly validated", f"during {self.step}")
-        return self
-
-    def refused(self, message: str = "") -> Answers:
-        """Each request was refused, with `message` in the answer."""
-        if not self.found:
-            raise CheckFailed("a request that is refused", "none was made", f"during {self.step}")
-        for answer in self.found:
-            if answer.ok or message not in answer.message:
-                said = "it was accepted" if answer.ok else answer.message
-                raise CheckFailed(f"{answer.target} to be refused: {show(message)}", said)
-            note(f"{answer.target} refused: {answer.message}", f"during {self.step}")
-        return self
-
-
 def _pods_of(what: str, of: str | None) -> str:
     return f"{what} of {of}" if of else what
+
+
+def _wanted(state: State, kind: str, name: str) -> int | None:
+    found = only(state, kind, name)
+    wanted = None if found is None else (found.get("spec") or {}).get("replicas", 1)
+    return None if wanted is None else int(wanted)
 
 
 def _placement(pods: list[Object]) -> dict[str, str]:

@@ -28,6 +28,21 @@ class State:
     def __init__(self, owners: dict[str, tuple[str, str, str | None]]) -> None:
         self._kinds: dict[str, dict[Key, Object]] = {}
         self._owners = owners
+        self._only: str | None = None
+
+    def inside(self, namespace: str | None) -> State:
+        """The same state, of which only one namespace is seen, and what is in none."""
+        if namespace is None:
+            return self
+        narrowed = State(self._owners)
+        narrowed._kinds, narrowed._only = self._kinds, namespace
+        return narrowed
+
+    def _seen(self, kind: str) -> list[tuple[Key, Object]]:
+        found = self._kinds.get(kind, {}).items()
+        if self._only is None:
+            return list(found)
+        return [(key, obj) for key, obj in found if key[0] in ("", self._only)]
 
     def take(self, change: Change) -> None:
         """Bring the state to after this change."""
@@ -42,22 +57,24 @@ class State:
 
     def objects(self, kind: str) -> list[Object]:
         """All objects of a kind, in order of namespace and name."""
-        return [found for _, found in sorted(self._kinds.get(kind, {}).items())]
+        return [found for _, found in sorted(self._seen(kind), key=lambda item: item[0])]
 
     def object(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object, or None."""
-        for (place, found_name), found in self._kinds.get(kind, {}).items():
+        for (place, found_name), found in self._seen(kind):
             if found_name == name and namespace in (None, place):
                 return found
         return None
 
     def pods(self, of: str | None = None) -> list[Object]:
         """Pods, or those owned by `Kind/name` directly or through a ReplicaSet or Job."""
-        return [pod for pod in self.objects("Pod") if of is None or of in self._owner_chain(pod)]
+        pods = self.objects("Pod")
+        return pods if of is None else [p for p in pods if of in owner_chain(p, self._owners)]
 
     def replica_sets(self, of: str) -> list[Object]:
         """ReplicaSets owned by `Deployment/name`."""
-        return [found for found in self.objects("ReplicaSet") if of in self._owner_chain(found)]
+        found = self.objects("ReplicaSet")
+        return [one for one in found if of in owner_chain(one, self._owners)]
 
     def ready_pods(self, of: str | None = None) -> list[Object]:
         """Pods with condition Ready that are not being deleted."""
@@ -81,18 +98,24 @@ class State:
                     found[ip] = Endpoint(ip, ports, pod, entry.get("nodeName", ""))
         return [found[ip] for ip in sorted(found)]
 
-    def _owner_chain(self, found: Object) -> set[str]:
-        chain: set[str] = set()
-        uid = _controller(found)
-        while uid in self._owners:
-            kind, name, uid_above = self._owners[uid]
-            chain.add(f"{kind}/{name}")
-            if uid_above is None:
-                break
-            uid = uid_above
-        for reference in found["metadata"].get("ownerReferences") or []:
-            chain.add(f"{reference['kind']}/{reference['name']}")
-        return chain
+
+Owners = dict[str, tuple[str, str, str | None]]
+"""uid -> kind, name and controller's uid."""
+
+
+def owner_chain(found: Object, owners: Owners) -> set[str]:
+    """Everything above an object as `Kind/name`."""
+    chain: set[str] = set()
+    uid = _controller(found)
+    while uid in owners:
+        kind, name, uid_above = owners[uid]
+        chain.add(f"{kind}/{name}")
+        if uid_above is None:
+            break
+        uid = uid_above
+    for reference in found["metadata"].get("ownerReferences") or []:
+        chain.add(f"{reference['kind']}/{reference['name']}")
+    return chain
 
 
 class History:
@@ -107,6 +130,16 @@ class History:
         return sorted(self.recording.changes, key=lambda change: change.version)
 
     @cached_property
+    def seen_at(self) -> list[tuple[float, int]]:
+        """Time and version of each change, with the highest version seen by then, by time."""
+        highest = 0
+        found = []
+        for change in sorted(self.recording.changes, key=lambda change: change.at):
+            highest = max(highest, change.version)
+            found.append((change.at, highest))
+        return found
+
+    @cached_property
     def owners(self) -> dict[str, tuple[str, str, str | None]]:
         """uid -> kind, name and controller's uid of everything that was ever seen."""
         seen: dict[str, tuple[str, str, str | None]] = {}
@@ -116,6 +149,17 @@ class History:
             if uid:
                 seen[uid] = (change.object["kind"], metadata["name"], _controller(change.object))
         return seen
+
+    def pods_ever(self, of: str) -> set[tuple[str, str]]:
+        """Namespace and `Pod/name` of every Pod of `Kind/name` that was ever there."""
+        return {
+            (
+                str(c.object["metadata"].get("namespace") or ""),
+                f"Pod/{c.object['metadata']['name']}",
+            )
+            for c in self.recording.changes
+            if c.object["kind"] == "Pod" and of in owner_chain(c.object, self.owners)
+        }
 
     def moments(self, begin: int, end: int | None) -> Iterator[tuple[Change | None, State]]:
         """The state at version `begin` (with None), then after each change up to `end`.

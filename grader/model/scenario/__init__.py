@@ -20,12 +20,14 @@ that only wait belong to the step before them unless they have a name. Every act
 - `nodes`: cordon, drain
 - `traffic`: load, queue, request
 - `waits`: settle, wait-for, wait-gone
+- `tools`: rules
 """
 
 from grader.model.scenario.base import Action, DnsLabel, ObjectRef
 from grader.model.scenario.nodes import Cordon, Drain
 from grader.model.scenario.objects import Apply, Ask, Clone, Delete, May, Send
 from grader.model.scenario.step import ACTIONS, UNNAMED, Step
+from grader.model.scenario.tools import Rules
 from grader.model.scenario.traffic import Load, Queue, Request
 from grader.model.scenario.waits import Settle, WaitFor, WaitGone
 from grader.model.scenario.workloads import DeletePod, Finish, Kill, Roll, Scale, Trigger, Undo
@@ -50,6 +52,7 @@ __all__ = [
     "Queue",
     "Request",
     "Roll",
+    "Rules",
     "Scale",
     "Send",
     "Settle",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from grader.model.scenario.base import Action
 from grader.model.scenario.nodes import Cordon, Drain
 from grader.model.scenario.objects import Apply, Clone, Delete, May, Send
+from grader.model.scenario.tools import Rules
 from grader.model.scenario.traffic import Load, Queue, Request
 from grader.model.scenario.waits import Settle, WaitFor, WaitGone
 from grader.model.scenario.workloads import DeletePod, Finish, Kill, Roll, Scale, Trigger, Undo
@@ -31,6 +32,7 @@ ACTIONS: dict[str, type[Action]] = {
     "trigger": Trigger,
     "send": Send,
     "may": May,
+    "rules": Rules,
     "wait-for": WaitFor,
     "delete": Delete,
     "wait-gone": WaitGone,

@@ -17,6 +17,7 @@ from grader.observe.steps.kill import play_kill
 from grader.observe.steps.may import play_may
 from grader.observe.steps.request import play_request
 from grader.observe.steps.roll import play_roll
+from grader.observe.steps.rules import play_rules
 from grader.observe.steps.scale import play_scale
 from grader.observe.steps.send import play_send
 from grader.observe.steps.traffic import play_load, play_queue
@@ -47,6 +48,7 @@ PLAYERS: dict[str, StepPlayer] = {
     "kill": play_kill,
     "drain": play_drain,
     "may": play_may,
+    "rules": play_rules,
     "wait-for": play_wait_for,
     "delete": play_delete,
     "wait-gone": play_wait_gone,

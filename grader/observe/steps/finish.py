@@ -1,7 +1,11 @@
-"""The step `finish`: the running containers of a Job are told that their work is done."""
+"""The step `finish`: the running containers of a Job are told that their work is done.
+
+Simulated ones read it in an annotation; the stand-in trainer answers `GET :8000/finish?code=N`.
+"""
 
 from __future__ import annotations
 
+from grader.model.recording import Object
 from grader.model.scenario import Finish
 from grader.observe.client import MERGE, ApiAnswer
 from grader.observe.kinds import KNOWN
@@ -13,14 +17,14 @@ ANNOTATION = "sim.mlk8s.dev/finish"
 """What simulated containers end on, with this exit code."""
 
 
+PORT = 8000
+_ENDS = 10.0
+"""Seconds that a container's end may take to be reported."""
+
+
 def play_finish(stage: Stage, action: Finish) -> None:
-    """Annotate the running Pods; real containers cannot be told, which is recorded."""
+    """Tell the running Pods, or record that there are none."""
     namespace = stage.namespace_of(action.namespace)
-    if not stage.simulated:
-        message = "Real containers end when their work is done; they cannot be told to."
-        said = ApiAnswer(0, "NotPossible", message)
-        stage.answer("patch", action.of, said, namespace=namespace)
-        return
     stage.sync(("Pod", "Job"))
     pods = [
         pod for pod in stage.owned_pods(*kind_and_name(action.of), namespace) if not is_over(pod)
@@ -32,7 +36,32 @@ def play_finish(stage: Stage, action: Finish) -> None:
         stage.answer("patch", action.of, said, namespace=namespace)
     for pod in running:
         name = str(pod["metadata"]["name"])
+        if not stage.simulated:
+            _ask(stage, namespace, name, action.exit_code)
+            continue
         change = {"metadata": {"annotations": {ANNOTATION: str(action.exit_code)}}}
         said = stage.api.call("PATCH", stage.path("Pod", namespace, name), change, content=MERGE)
         stage.answer("patch", f"Pod/{name}", said, namespace=namespace)
         stage.expect(KNOWN["Pod"], namespace, name, said)
+
+
+def _ask(stage: Stage, namespace: str, name: str, exit_code: int) -> None:
+    """Ask a real trainer to finish, through the API server; then wait until its kubelet says so."""
+    path = stage.path("Pod", namespace, f"{name}:{PORT}")
+    said = stage.api.call("GET", f"{path}/proxy/finish?code={exit_code}", accept="*/*")
+    stage.answer(
+        "request", f"Pod/{name}:{PORT}/finish", said, body=said.text[:1000], namespace=namespace
+    )
+    if not said.ok:
+        return
+
+    def ended() -> bool:
+        pod = stage.recorder.find("Pod", name, namespace)
+        statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or []
+        return pod is None or is_over(pod) or any("terminated" in _state(s) for s in statuses)
+
+    stage.recorder.wait(ended, _ENDS)
+
+
+def _state(status: Object) -> Object:
+    return {**(status.get("state") or {}), **(status.get("lastState") or {})}

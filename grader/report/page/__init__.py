@@ -1,5 +1,5 @@
 """Results as self-contained HTML pages: one for a submission, one for a class."""
 
-from grader.report.page.pages import class_page, result_page
+from grader.report.page.pages import class_page, picture_of, result_page
 
-__all__ = ["class_page", "result_page"]
+__all__ = ["class_page", "picture_of", "result_page"]

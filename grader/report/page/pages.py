@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +33,20 @@ def result_page(result: Result, title: str, *, back: str = "", picture: str = ""
         cluster=cluster_words(result),
         lost=[check for check in result.checks if check.status == "failed"],
     )
+
+
+def picture_of(result: Result) -> str:
+    """The SVG of what its recording holds, or nothing where there is none that can be read."""
+    from grader.errors import GraderError
+    from grader.model.recording_file import read_recording
+    from grader.report.timeline import draw_svg
+
+    if not result.recording:
+        return ""
+    try:
+        return draw_svg(read_recording(Path(result.recording)), title="")
+    except GraderError:
+        return ""
 
 
 def class_page(results: Sequence[Result], lab: str, title: str) -> str:

@@ -209,7 +209,8 @@ class _Replay:
                 if part(entry, "conditions").get("ready") is False:
                     continue
                 version = versions.get(str(part(entry, "targetRef").get("name") or ""), "")
-                for address in entry.get("addresses") or []:
+                addresses = entry.get("addresses")
+                for address in addresses if isinstance(addresses, list) else ():
                     found[str(address)] = version
         counts: dict[str, int] = {}
         for version in found.values():

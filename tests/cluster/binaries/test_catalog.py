@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cluster.binaries.catalog import (
+    KNOWN,
     PROJECTS,
     TOOLS,
     acceptable,
@@ -22,6 +23,7 @@ MODULES = {
     "containerd": "github.com/containerd/containerd/v2",
     "coredns": "github.com/coredns/coredns",
     "metrics-server": "sigs.k8s.io/metrics-server",
+    "prometheus": "github.com/prometheus/prometheus",
 }
 
 
@@ -29,7 +31,8 @@ MODULES = {
 def test_the_pinned_module_has_the_version_that_is_asked_for(name: str) -> None:
     project = PROJECTS[name]
     text = (project.module / "go.mod").read_text()
-    assert re.search(rf"^\s*{re.escape(MODULES[name])} v{project.version}\b", text, re.MULTILINE)
+    version = project.module_version or project.version
+    assert re.search(rf"^\s*{re.escape(MODULES[name])} v{version}\b", text, re.MULTILINE)
     assert (project.module / "go.sum").stat().st_size > 0
 
 
@@ -58,6 +61,7 @@ def test_the_go_that_is_asked_for_can_build_every_module() -> None:
         ("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0\n", "1.32.4-dispatcher"),
         ("kind v0.33.0 go1.26.8 linux/amd64\n", "0.33.0"),
         ("CoreDNS-1.15.0\nlinux/amd64, go1.26.8, \n", "1.15.0"),
+        ("promtool, version 3.13.5 (branch: , revision: unknown)\n", "3.13.5"),
         ("containerd-shim-runc-v2:\n  Version:  v2.4.2\n", "2.4.2"),
         ("", ""),
     ],
@@ -74,6 +78,22 @@ def test_only_kubectl_may_differ_and_by_one_minor_version_only() -> None:
         assert not acceptable(TOOLS["kube-apiserver"], version)
     assert acceptable(TOOLS["kube-apiserver"], KUBERNETES_VERSION)
     assert not acceptable(TOOLS["kubectl"], "")
+
+
+@pytest.mark.parametrize(
+    ("version", "good"), [("3.13.5", True), ("3.0.0", True), ("2.55.1", False), ("4.0.0", False)]
+)
+def test_promtool_may_be_any_of_its_major_version(version: str, good: bool) -> None:
+    # Prometheus 3 changed which samples a range covers, and with it what rules see.
+    assert acceptable(KNOWN["promtool"], version) is good
+
+
+def test_no_cluster_needs_the_tools_of_single_labs() -> None:
+    assert "promtool" not in TOOLS
+    source = official_source(KNOWN["promtool"])
+    assert source is not None
+    assert source.url.startswith("https://github.com/prometheus/prometheus/releases/download/v3.")
+    assert source.member.endswith("/promtool")
 
 
 def test_every_source_is_official_and_states_a_checksum(monkeypatch: pytest.MonkeyPatch) -> None:

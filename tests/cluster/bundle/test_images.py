@@ -110,7 +110,13 @@ def test_a_build_is_done_once_for_the_same_recipe(
     store = Store()
     for name in builder.wanted_names():
         kind = "node-image" if name == recipe.NODE_IMAGE else "image"
-        making.store(store, kind, name, name.encode(), key=recipe.images_key())  # type: ignore[arg-type]
+        making.store(
+            store,
+            kind,
+            name,
+            name.encode(),
+            key=recipe.node_key() if kind == "node-image" else recipe.labs_key(),
+        )  # type: ignore[arg-type]
     assert len(builder.build(store)) == len(builder.wanted_names())
     monkeypatch.setattr(recipe, "SUITE", "another")
     monkeypatch.setattr(builder, "unavailable", lambda: "It needs root.")
@@ -119,10 +125,10 @@ def test_a_build_is_done_once_for_the_same_recipe(
 
 
 def test_the_key_follows_what_images_are_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = recipe.images_key()
-    assert before == recipe.images_key()
+    before = recipe.labs_key()
+    assert before == recipe.labs_key()
     monkeypatch.setattr(recipe, "COREDNS_VERSION", "9.9.9")
-    assert recipe.images_key() != before
+    assert recipe.labs_key() != before
 
 
 @pytest.fixture
@@ -147,8 +153,8 @@ def test_a_registry_gives_the_official_images_and_ours_are_built(
     official = [item.names[0] for item in items if not item.stand_in]
     assert official == [registry.NODE_IMAGE, *registry.PUBLIC]
     stand_ins = [item for item in items if item.stand_in]
-    assert len(stand_ins) == 4
-    assert all(item.origin == lab.MODEL_ORIGIN for item in stand_ins)
+    assert len(stand_ins) == 5
+    assert {item.origin for item in stand_ins} == {lab.MODEL_ORIGIN, lab.LOAD_ORIGIN}
     assert [item.sha256 for item in registry.collect(find_engine())] == [i.sha256 for i in items]
     assert len(engine.calls("pull")) == 4, "what is there is not pulled again"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.kind import state
 from tests.cluster.kind.fakes import FakeEngine
 
 
@@ -13,6 +14,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine(tmp_path / "engine")
     monkeypatch.setenv("PATH", str(fake.bin))
     monkeypatch.setenv("MLK8S_HOME", str(tmp_path / "home"))
+    # The usual home, so that the engine's names of clusters are the plain ones.
+    monkeypatch.setattr(state, "default_home", lambda: tmp_path / "home")
     monkeypatch.setenv("MLK8S_CACHE", str(tmp_path / "cache"))
     for name in ("KIND_EXPERIMENTAL_PROVIDER", "CONTAINERS_CONF", "MLK8S_NODE_IMAGE"):
         monkeypatch.delenv(name, raising=False)

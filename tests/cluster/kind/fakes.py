@@ -21,7 +21,9 @@ if args[0] == "info":
     print((root / "info").read_text())
 elif args[0] == "ps":
     cluster = next(arg for arg in args if arg.startswith("label=")).rpartition("=")[2]
-    for path in sorted((root / "containers").glob(f"{{cluster}}-*")):
+    for path in sorted((root / "containers").iterdir()):
+        if path.name not in (f"{{cluster}}-control-plane", f"{{cluster}}-worker"):
+            continue
         role = "control-plane" if "control-plane" in path.name else "worker"
         print(f"{{path.name}}|{{path.read_text()}}|{{role}}")
 elif args[0] == "start":
@@ -61,6 +63,9 @@ class FakeEngine:
 
     def container(self, name: str, state: str = "running") -> None:
         (self.root / "containers" / name).write_text(state)
+
+    def containers(self, cluster: str) -> list[str]:
+        return sorted(path.name for path in (self.root / "containers").glob(f"{cluster}-*"))
 
     def calls(self, command: str = "") -> list[list[str]]:
         path = self.root / "calls"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ if args[0] == "create":
         (root / "containers" / f"{{name}}-{{part}}").write_text("running")
 elif args[0] == "delete":
     for path in (root / "containers").iterdir():
-        if path.name.startswith(name + "-"):
+        if path.name in (name + "-control-plane", name + "-worker"):
             path.unlink()
 else:
     print({kubeconfig!r})
@@ -60,6 +61,7 @@ def machine(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         folder.write(record.model_copy(update={"phase": "ready"}))
 
     monkeypatch.setattr(module, "_bring_in_line", in_line)
+    monkeypatch.setattr(module.images, "ensure_lab_images", lambda engine, progress: None)
     monkeypatch.setattr(module, "_wait_for_server", lambda folder, seconds: None)
     monkeypatch.setattr(
         KindProvider,
@@ -135,3 +137,45 @@ def test_delete_removes_exactly_it(machine: FakeEngine) -> None:
         "other-control-plane"
     ]
     assert provider.names() == []
+
+
+def test_two_homes_have_two_clusters(machine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = KindProvider()
+    provider.create(SPEC)
+    monkeypatch.setenv("MLK8S_HOME", str(machine.root / "another-home"))
+    provider.create(SPEC)
+    there = Folder("x").engine_name
+    assert there.startswith("x-")
+    assert provider.delete("x")
+    assert [path.name for path in (machine.root / "containers").iterdir()] == [
+        "x-control-plane",
+        "x-worker",
+    ]
+
+
+def test_a_cluster_whose_home_is_gone_is_removed_by_the_next(
+    machine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = machine.root / "passing-home"
+    with monkeypatch.context() as patch:
+        patch.setenv("MLK8S_HOME", str(home))
+        KindProvider().create(SPEC)
+        lost = Folder("x").engine_name
+    KindProvider().create(SPEC)
+    assert machine.containers(lost)
+    shutil.rmtree(home)
+    KindProvider().create(SPEC)
+    assert not machine.containers(lost)
+    assert machine.containers("x")
+
+
+def test_nodes_of_other_sizes_need_another_cluster(machine: FakeEngine) -> None:
+    sized = SPEC.model_copy(update={"sized": True})
+    machine.say({"NCPU": 2, "MemTotal": 8 << 30})
+    provider = KindProvider()
+    provider.create(sized)
+    provider.create(sized)
+    assert _kind_calls(machine).count('"create"') == 1
+    machine.say({"NCPU": 4, "MemTotal": 8 << 30})
+    provider.create(sized)
+    assert _kind_calls(machine).count('"create"') == 2

@@ -218,9 +218,26 @@ def test_finish_tells_running_pods_only() -> None:
     patches = [request for request in api_of(stage).requests if request[0] == "PATCH"]
     assert [path.rsplit("/", 1)[1] for _, path, _, _ in patches] == ["a"]
     assert patches[0][2] == {"metadata": {"annotations": {"sim.mlk8s.dev/finish": "3"}}}
-    stage = a_stage(containers="real")
+    stage = a_stage(kinds=("Job",))
     PLAYERS["finish"](stage, Finish(of="Job/train"))
-    assert stage.answers[0].reason == "NotPossible"
+    assert stage.answers[0].reason == "NoPods"
+
+
+def test_finish_asks_real_trainers_and_waits_for_their_end() -> None:
+    job = an_object("Job", "train")
+    stage = a_stage(kinds=("Job",), containers="real")
+    stage.hub.sync = lambda *args: True  # type: ignore[method-assign]
+    stage.recorder.see("Job", "added", job, 1, 10)
+    pod = a_pod("a", job)
+    pod["status"] = {
+        "phase": "Running",
+        "containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 3}}}],
+    }
+    stage.recorder.see("Pod", "added", pod, 2, 10)
+    PLAYERS["finish"](stage, Finish(of="Job/train", exit_code=3))
+    asked = [path for method, path, _, _ in api_of(stage).requests if method == "GET"]
+    assert asked[-1].endswith("/pods/a:8000/proxy/finish?code=3")
+    assert stage.answers[0].target == "Pod/a:8000/finish"
 
 
 SLOW = {"spec": {"minReadySeconds": 30, "progressDeadlineSeconds": 600}}

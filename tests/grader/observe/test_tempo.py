@@ -17,13 +17,14 @@ def an_object(kind: str, spec: Json, **metadata: Any) -> Json:
 HPA = {
     "maxReplicas": 6,
     "behavior": {
+        "scaleUp": {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}]},
         "scaleDown": {
             "stabilizationWindowSeconds": 300,
             "policies": [
                 {"type": "Pods", "value": 1, "periodSeconds": 60},
                 {"type": "Percent", "value": 10, "periodSeconds": 15},
             ],
-        }
+        },
     },
 }
 WRITTEN_OBJECTS = [
@@ -62,6 +63,17 @@ def test_numbers_are_scaled() -> None:
     down = spec["behavior"]["scaleDown"]
     assert down["stabilizationWindowSeconds"] == 15
     assert [policy["periodSeconds"] for policy in down["policies"]] == [3, 1]
+
+
+def test_a_period_that_the_api_server_would_fill_in_is_scaled_too() -> None:
+    behavior = {"scaleDown": {"stabilizationWindowSeconds": 60}}
+    sent = to_cluster(an_object("HorizontalPodAutoscaler", {"behavior": behavior}), 0.05)
+    policies = sent["spec"]["behavior"]["scaleUp"]["policies"]
+    assert [(p["type"], p["periodSeconds"]) for p in policies] == [("Pods", 1), ("Percent", 1)]
+    shown = as_written(sent)["spec"]["behavior"]["scaleUp"]["policies"]
+    assert [policy["periodSeconds"] for policy in shown] == [15, 15]
+    plain = an_object("HorizontalPodAutoscaler", {"maxReplicas": 3})
+    assert to_cluster(plain, 0.05) is plain
 
 
 def test_replica_sets_and_jobs_show_what_was_written_for_their_owner() -> None:

@@ -132,7 +132,8 @@ def test_the_manifest_has_variants_and_mistakes() -> None:
     affinity = JOB.replace(
         "nodeSelector: {accelerator: nvidia-a100}",
         "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
-        "{nodeSelectorTerms: [{matchExpressions: [{key: accelerator, operator: In, values: [nvidia-a100]}]}]}}}",
+        "{nodeSelectorTerms: [{matchExpressions: "
+        "[{key: accelerator, operator: In, values: [nvidia-a100]}]}]}}}",
     )
     for text in (JOB, same, affinity):
         assert judge_one(question, text).right, judge_one(question, text)

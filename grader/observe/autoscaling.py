@@ -1,0 +1,183 @@
+"""What HorizontalPodAutoscalers say of themselves, and whether they have looked at all.
+
+An autoscaler that has nothing to do is as silent as one that is dead. So before a cluster with
+autoscalers counts as settled, their controller must have asked for their metrics once more after
+the last change, and again after that: by the second time, whatever the first one led to has been
+written. A simulated cluster counts those questions; on a real one only time can tell.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cluster.tempo import scaled
+from grader.errors import MachineError
+from grader.model.recording import Object
+from grader.observe.recorder import State
+from grader.observe.signs import shows_signs, signs
+from grader.observe.stage import Stage
+
+Json = dict[str, Any]
+
+STALE = 0.3
+"""Seconds after a change for which measured values may still be those from before it."""
+LOOKS_REAL = 60.0
+"""Seconds that real metrics and a real autoscaler may take to notice a change: metrics every 15,
+a look every 15, and one more to see what came of it."""
+_LISTED = ("Resource", "ContainerResource", "External")
+_OUR_METRICS = tuple(f"FailedGet{kind}Metric" for kind in _LISTED)
+_HOLDING = {"ScaleUpStabilized": "scaleUp", "ScaleDownStabilized": "scaleDown"}
+_LIMITED = {"ScaleUpLimit": "scaleUp", "ScaleDownLimit": "scaleDown"}
+
+
+def scalers(state: State) -> list[Object]:
+    """All autoscalers that are not being deleted."""
+    found = state.get("HorizontalPodAutoscaler", {}).values()
+    return [scaler for scaler in found if not scaler["metadata"].get("deletionTimestamp")]
+
+
+def unfinished(scaler: Object, state: State) -> str:
+    """What an autoscaler is still about to do; empty where it has come to rest."""
+    status, reasons = scaler.get("status") or {}, _reasons(scaler)
+    if not reasons:
+        return "its controller has not seen it"
+    active = reasons.get("ScalingActive", ("", ""))
+    replicas = _target_replicas(scaler, state)
+    if active == ("False", "ScalingDisabled"):
+        return "its controller has not seen its target's replicas" if replicas else ""
+    if reasons.get("AbleToScale") == ("False", "FailedGetScale"):
+        return "its controller has not seen its target" if replicas is not None else ""
+    if active[0] != "True":
+        return ""
+    wish = status.get("desiredReplicas")
+    if wish is not None and wish != status.get("currentReplicas", 0):
+        return f"is scaling to {wish}"
+    if replicas is not None and status.get("currentReplicas", 0) != replicas:
+        return "its controller has not seen its target's replicas"
+    if _held(scaler, reasons):
+        return "waits for its stabilization window"
+    if _limited(scaler, reasons):
+        return "waits for the period of its policy"
+    return ""
+
+
+def silence(scaler: Object, factor: float, tempo: float) -> float:
+    """Seconds for which an autoscaler may have nothing to say while it waits for a window."""
+    reasons = _reasons(scaler)
+    held = _held(scaler, reasons)
+    limited = _limited(scaler, reasons)
+    seconds = 0.0
+    if held:
+        window = _behavior(scaler, held).get("stabilizationWindowSeconds")
+        usual = 300 * factor if held == "scaleDown" else 0.0
+        seconds = usual if window is None else scaled(int(window), tempo)
+    if limited:
+        periods = [int(p.get("periodSeconds") or 0) for p in _policies(scaler, limited)]
+        seconds = max([seconds, *(scaled(period, tempo) for period in periods)])
+    return seconds
+
+
+def lookups(scaler: Object) -> int:
+    """How many questions each look of the controller asks about this autoscaler."""
+    reasons = _reasons(scaler)
+    active, why = reasons.get("ScalingActive", ("", ""))
+    if active != "True" and why not in _OUR_METRICS:
+        return 0
+    metrics = (scaler.get("spec") or {}).get("metrics") or [{"type": "Resource"}]
+    return sum(1 for metric in metrics if metric.get("type") in _LISTED)
+
+
+class Looks:
+    """Whether the controller has looked twice since the last change, for one settling."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._counted = shows_signs(stage)
+        self._since = -1.0
+        self._first: dict[str, int] = {}
+
+    def done(self, last_change: float) -> bool:
+        """Ask once. Raises MachineError for a controller that has stopped to look."""
+        with self._stage.recorder.changed:
+            asking = [n for scaler in scalers(self._stage.recorder.state) if (n := lookups(scaler))]
+        now = time.monotonic()
+        if not asking:
+            return True
+        if not self._counted:
+            waited = now - last_change >= LOOKS_REAL
+            return waited or not self._stage.samples
+        if now - last_change < STALE:
+            return False
+        if last_change != self._since:
+            self._since, self._first, self._at = last_change, self._count(), now
+            return False
+        advanced = [n - self._first.get(key, 0) for key, n in self._count().items()]
+        # Two looks, of the one that asks most, by as many as ask about different things.
+        if sum(1 for more in advanced if more >= 2 * max(asking)) >= len(asking):
+            return True
+        if now - self._at > _UNHEARD:
+            raise MachineError(
+                "Nothing was heard of the controller of autoscalers: the cluster is too slow or "
+                "broken."
+            )
+        return False
+
+    def _count(self) -> dict[str, int]:
+        """Questions so far, by namespace and what was asked."""
+        found: dict[str, int] = {}
+        for namespace in self._stage.isolation.names.real:
+            looks = signs(self._stage, namespace).get("looks") or {}
+            found |= {f"{namespace} {key}": int(n) for key, n in looks.items()}
+        return found
+
+
+_UNHEARD = 30.0
+
+
+def _reasons(scaler: Object) -> dict[str, tuple[str, str]]:
+    """Status and reason of each condition."""
+    return {
+        str(c.get("type")): (str(c.get("status")), str(c.get("reason")))
+        for c in (scaler.get("status") or {}).get("conditions") or []
+    }
+
+
+def _target_replicas(scaler: Object, state: State) -> int | None:
+    """Wanted replicas of the target; None where it is not there."""
+    reference = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
+    key = (str(scaler["metadata"].get("namespace")), str(reference.get("name")))
+    target = state.get(str(reference.get("kind")), {}).get(key)
+    return None if target is None else int((target.get("spec") or {}).get("replicas", 1))
+
+
+def _held(scaler: Object, reasons: dict[str, tuple[str, str]]) -> str:
+    """The direction in which a stabilization window holds back; empty where none does.
+
+    A wish beyond the bounds is held back too, but nothing would come of it.
+    """
+    direction = _HOLDING.get(reasons.get("AbleToScale", ("", ""))[1], "")
+    spec, now = scaler.get("spec") or {}, (scaler.get("status") or {}).get("currentReplicas", 0)
+    if direction == "scaleDown" and now <= (spec.get("minReplicas") or 1):
+        return ""
+    if direction == "scaleUp" and now >= (spec.get("maxReplicas") or now):
+        return ""
+    return direction
+
+
+def _limited(scaler: Object, reasons: dict[str, tuple[str, str]]) -> str:
+    """The direction whose policy holds the replicas back for now; empty where none does."""
+    direction = _LIMITED.get(reasons.get("ScalingLimited", ("", ""))[1], "")
+    if not direction or _behavior(scaler, direction).get("selectPolicy") == "Disabled":
+        return ""
+    return direction
+
+
+def _behavior(scaler: Object, direction: str) -> Json:
+    found: Json = ((scaler.get("spec") or {}).get("behavior") or {}).get(direction) or {}
+    return found
+
+
+def _policies(scaler: Object, direction: str) -> list[Json]:
+    found: list[Json] = _behavior(scaler, direction).get("policies") or []
+    return found

@@ -1,0 +1,507 @@
+"""Checks of lab 10: three workloads that share nodes and not their fate."""
+
+import itertools
+import math
+import re
+import shlex
+
+from grader import check, expect, note, quantity
+
+ONLINE, BATCH, TRAIN = "ml-online", "ml-batch", "ml-train"
+RANKER = "Deployment/ranker"
+SHARDS = "Job/score-shards"
+TRAINING = "Job/train-ranker"
+SHARD_COUNT = 8
+SCRIPT = ("-c", "-ec", "-euc")
+INDEX = "batch.kubernetes.io/job-completion-index"
+INDEX_FIELDS = (f"metadata.annotations['{INDEX}']", f"metadata.labels['{INDEX}']")
+
+
+def ranker_of(manifests):
+    """The online Deployment."""
+    return manifests.one("Deployment", "ranker", "ml-online")
+
+
+def shards_of(manifests):
+    """The batch Job."""
+    return manifests.one("Job", "score-shards", "ml-batch")
+
+
+def training_of(manifests):
+    """The training Job."""
+    return manifests.one("Job", "train-ranker", "ml-train")
+
+
+@check(
+    points=1,
+    hint="Read the line that is named, then ask `kubectl explain` for the fields that exist there.",
+)
+def test_manifests_are_valid(manifests):
+    """Every field in the files is one that Kubernetes knows, spelt right and of the right type."""
+    manifests.are_valid()
+
+
+@check(
+    points=0.5,
+    hint="Three teams, three namespaces: which object is in none of them, or in somebody else's?",
+)
+def test_each_workload_in_its_namespace(manifests):
+    """Online, batch and training live in namespaces of their own, and say so."""
+    ranker_of(manifests)
+    shards_of(manifests)
+    training_of(manifests)
+    manifests.one("PodDisruptionBudget", "ranker", "ml-online")
+    manifests.one("PersistentVolumeClaim", "training-checkpoints", "ml-train")
+
+
+@check(
+    points=1.5,
+    hint="When one Pod must go so that another can run, the lower value goes. Write the three down "
+    "in the order in which you would send them away yourself.",
+)
+def test_priority_order(manifests):
+    """Online stands above training and training above batch; none of them is the default."""
+    names = ("ml-online", "ml-train", "ml-batch")
+    classes = [manifests.one("PriorityClass", name) for name in names]
+    for higher, lower in itertools.pairwise(classes):
+        floor = lower.field("value").value
+        higher.field("value").satisfies(
+            lambda value, floor=floor: is_above(value, floor),
+            f"above {floor}, the value of {lower.object_name}",
+        )
+    for found in classes:
+        found.field("globalDefault").satisfies(lambda value: not value, "false, or not written")
+
+
+@check(
+    points=1,
+    hint="A PriorityClass does nothing until a Pod template names it. Which of the three does not?",
+)
+def test_each_workload_has_its_class(manifests):
+    """Each workload's Pods name the PriorityClass of their kind."""
+    ranker_of(manifests).pod_field("priorityClassName").equals("ml-online")
+    shards_of(manifests).pod_field("priorityClassName").equals("ml-batch")
+    training_of(manifests).pod_field("priorityClassName").equals("ml-train")
+
+
+@check(
+    points=1,
+    hint="Online work is judged by its slowest request. How many replicas, asked which question "
+    "before they get traffic, and how many may be missing during a release?",
+)
+def test_online_deployment(manifests):
+    """The ranker has four replicas, asks /ready before traffic, and rolls one extra at a time."""
+    ranker = ranker_of(manifests)
+    ranker.field("spec.replicas").equals(4)
+    server = ranker.container("server")
+    server.image_is("registry.example.com/ranker:v3.4.0")
+    server.probe("readiness").gets("/ready", port=8000)
+    ranker.rollout(max_surge=1, max_unavailable=0)
+
+
+@check(
+    points=1,
+    hint="The scheduler adds up requests and nothing else. What has to be written so that it knows "
+    "when a node is full?",
+)
+def test_requests(manifests):
+    """Every Pod of the three workloads requests the CPU and memory that the task names."""
+    for workload, name, memory in (
+        (ranker_of(manifests), "server", quantity("2Gi")),
+        (shards_of(manifests), "scorer", quantity("2Gi")),
+        (training_of(manifests), "trainer", quantity("4Gi")),
+    ):
+        container = workload.container(name)
+        requested(container, "cpu").equals(quantity("2"))
+        requested(container, "memory").equals(memory)
+
+
+@check(
+    points=1.5,
+    hint="Say it as a sentence first: of four replicas, how many must stay, and how many may "
+    "somebody with a node to repair take at a time?",
+)
+def test_disruption_budget(manifests):
+    """The budget selects the ranker's Pods, keeps three of the four and lets one go."""
+    budget = manifests.one("PodDisruptionBudget", "ranker", "ml-online")
+    budget.selects(ranker_of(manifests))
+    spec = budget.field("spec")
+    may_go = disruptions(spec.value or {}, 4)
+    written = {key: v for key, v in (spec.value or {}).items() if key != "selector"}
+    expect(may_go == 1, "a budget that lets 1 of 4 go", f"{words(written)}: {may_go}", spec.where)
+
+
+@check(
+    points=1.5,
+    hint="Eight pieces with a number each, three at a time. Which mode of a Job gives every Pod "
+    "its number, and who starts a failed one again, the kubelet or the Job?",
+)
+def test_batch_job(manifests):
+    """The batch Job has eight indexed shards, three at a time, each Pod tried once."""
+    job = shards_of(manifests)
+    job.field("spec.completionMode").equals("Indexed")
+    job.field("spec.completions").equals(8)
+    job.field("spec.parallelism").equals(3)
+    job.pod_field("restartPolicy").equals("Never")
+    job.container("scorer").image_is("registry.example.com/shard-scorer:v1.2.0")
+
+
+@check(
+    points=1,
+    hint="A single number for the whole Job lets one bad shard use up everybody's retries. Which "
+    "field counts for each index by itself?",
+)
+def test_retries_are_counted_per_shard(manifests):
+    """Each shard has one to three retries of its own."""
+    shards_of(manifests).field("spec.backoffLimitPerIndex").at_least(1).at_most(3)
+
+
+@check(
+    points=1.5,
+    hint="The scheduler and the drain mark a Pod before they take it. Which condition is it, and "
+    "what should the Job do with a failure that carries it?",
+)
+def test_disruptions_are_ignored(manifests):
+    """A Pod that was evicted or preempted is done again without counting as a failure."""
+    policy = shards_of(manifests).field("spec.podFailurePolicy.rules")
+    rules = policy.value or []
+    first = next((rule for rule in rules if is_about_disruptions(rule)), {})
+    expect(
+        first.get("action") == "Ignore",
+        "a rule with action Ignore for the Pod condition DisruptionTarget",
+        f"action {first['action']}" if first else "no rule about it",
+        policy.where,
+    )
+
+
+@check(
+    points=1.5,
+    hint="Work out what the container would be told for shard 5 on its first attempt, and on its "
+    "second. Where does the number come from, and is it there at the moment when it is needed?",
+)
+def test_output_follows_the_index(manifests):
+    """Each attempt at a shard writes to the same place, and no two shards to one."""
+    job = shards_of(manifests)
+    scorer = job.container("scorer")
+    for index in range(SHARD_COUNT):
+        for pod in (f"score-shards-{index}-abcde", f"score-shards-{index}-vwxyz"):
+            observed = output_of(scorer.value, index, pod)
+            expected = f"s3://ml-scores/nightly/shard-{index}.parquet"
+            where = scorer.field("args").where
+            expect(observed == expected, f"shard {index} to write {expected}", observed, where)
+
+
+@check(
+    points=1,
+    hint="When a run fails after five hours, what should happen by itself, and what should wait "
+    "for somebody to look?",
+)
+def test_training_job(manifests):
+    """A failed training run is neither restarted nor repeated by itself."""
+    job = training_of(manifests)
+    job.field("spec.backoffLimit").equals(0)
+    job.pod_field("restartPolicy").equals("Never")
+    job.container("trainer").image_is("registry.example.com/ranker-trainer:v0.9.0")
+
+
+@check(
+    points=1,
+    hint="What is left of a run when its node is taken away in the fourth hour? It has to be on a "
+    "volume that outlives the Pod, and that one Pod writes.",
+)
+def test_checkpoints(manifests):
+    """The trainer writes its checkpoints to a claim of 20Gi that one node may write."""
+    claim = manifests.one("PersistentVolumeClaim", "training-checkpoints", "ml-train")
+    claim.field("spec.resources.requests.storage").equals(quantity("20Gi"))
+    claim.field("spec.accessModes").satisfies(
+        lambda modes: modes in (["ReadWriteOnce"], ["ReadWriteOncePod"]), "ReadWriteOnce"
+    )
+    mount = training_of(manifests).container("trainer").mount("/checkpoints")
+    volume = mount.volume
+    volume.field("persistentVolumeClaim.claimName").equals("training-checkpoints")
+    mount.field("readOnly").satisfies(lambda value: not value, "false, or not written")
+
+
+@check(
+    points=1.5,
+    hint="A step of training may be silent for minutes, a run takes five hours, and saving a "
+    "checkpoint a minute and a half. Which three fields could cut that short?",
+)
+def test_training_is_not_hurried(manifests):
+    """No liveness probe, no early deadline, and at least 120 seconds to save a last checkpoint."""
+    job = training_of(manifests)
+    trainer = job.container("trainer")
+    trainer.field("livenessProbe").is_absent()
+    for deadline in (
+        job.field("spec.activeDeadlineSeconds"),
+        job.pod_field("activeDeadlineSeconds"),
+    ):
+        deadline.satisfies(
+            lambda seconds: seconds is None or seconds >= 21600, "21600 or more, or not written"
+        )
+    job.pod_field("terminationGracePeriodSeconds").at_least(120)
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_manifests_are_valid",
+    hint="The API server says which field it objects to, and why. Its sentence is the place to "
+    "start; fix that one first.",
+)
+def test_accepted(recording):
+    """The API server accepts every object under strict validation."""
+    recording.during("apply").answers(verb="apply").all_accepted()
+
+
+@check(
+    points=1,
+    needs="kubelet",
+    after="test_accepted",
+    hint="Add up what every Pod asks for, node by node, and look at the events of one that waits.",
+)
+def test_everything_runs_side_by_side(recording):
+    """At first all fit: four rankers Ready, and three shards at work."""
+    apply = recording.during("apply")
+    apply.ready_pods(of=RANKER).finally_(lambda pods: len(pods) == 4, "four")
+    apply.ready_pods(of=SHARDS).finally_(lambda pods: len(pods) == 3, "three")
+
+
+@check(
+    points=2,
+    needs="kubelet",
+    after="test_everything_runs_side_by_side",
+    hint="Eight rankers and the trainer fill all nine places. Whom may the scheduler send away for "
+    "them, and does it know that?",
+)
+def test_online_gets_its_room(recording):
+    """In the rush eight rankers become Ready, although the nodes were full."""
+    rush = recording.during("rush")
+    rush.ready_pods(of=RANKER).finally_(lambda pods: len(pods) == 8, "eight")
+
+
+@check(
+    points=2,
+    needs="control-plane",
+    after="test_online_gets_its_room",
+    hint="Read the events with reason Preempted: who was sent away, and which value of which class "
+    "decided that?",
+)
+def test_only_batch_is_preempted(recording):
+    """The scheduler preempts shards of the batch Job, and nothing else."""
+    recording.during("rush").events(about="Pod/score-shards-*", reason="Preempted").some()
+    recording.events(about="Pod/ranker-*", reason="Preempted").none()
+    recording.events(about="Pod/train-ranker-*", reason="Preempted").none()
+
+
+@check(
+    points=1.5,
+    needs="kubelet",
+    after="test_accepted",
+    hint="One Pod from beginning to end. What ended it, or kept it from starting: a probe, a "
+    "deadline, another Pod's priority, a claim?",
+)
+def test_training_is_left_in_peace(recording):
+    """The training Pod runs through everything: one Pod, never failed, Running at the end."""
+    recording.pods(of=TRAINING).always(
+        lambda pods: len(pods) <= 1 and all(phase(pod) != "Failed" for pod in pods),
+        "one, and not failed",
+    )
+    recording.pods(of=TRAINING).finally_(
+        lambda pods: [phase(pod) for pod in pods] == ["Running"], "one, and Running"
+    )
+
+
+@check(
+    points=2,
+    needs="kubelet",
+    after="test_everything_runs_side_by_side",
+    hint="Evictions ask the budget first. Did the budget hold three replicas, and did it let all "
+    "four Pods go in the end, one after the other?",
+)
+def test_drain_keeps_three(recording):
+    """During a drain three rankers stay Ready at every moment, and all four Pods are moved."""
+    drain = recording.during("drain")
+    drain.ready_pods(of=RANKER).always(lambda pods: len(pods) >= 3, "at least three")
+    answers = drain.answers(verb="evict").found
+    moved = {answer.target for answer in answers if answer.ok}
+    refused = [answer for answer in answers if answer.code == 429]
+    note(f"{len(refused)} evictions were refused for the moment")
+    kept = f"; refused: {refused[-1].message}" if refused and len(moved) < 4 else ""
+    expect(len(moved) == 4, "four Pods evicted in the end", f"{len(moved)}{kept}", "during drain")
+
+
+@check(
+    points=2,
+    needs="kubelet",
+    after="test_everything_runs_side_by_side",
+    hint="One process of one shard has died. What was done again because of it, and how many Pods "
+    "would a Job without indexes have had to repeat?",
+)
+def test_killed_shard_is_done_again_alone(recording):
+    """Shard 1, whose process was killed, is done again and finished; no other shard failed."""
+    pods = recording.pods(of=SHARDS).last
+    crashed = sorted(index_of(pod) for pod in seen_failed(recording) if not is_disrupted(pod))
+    expect(crashed == [1], "one failure of its own, of shard 1", f"of shards {crashed}", SHARDS)
+    done = [pod for pod in pods if index_of(pod) == 1 and phase(pod) == "Succeeded"]
+    expect(len(done) == 1, "shard 1 finished once", f"finished {len(done)} times", "in the end")
+
+
+@check(
+    points=1.5,
+    needs="kubelet",
+    after=("test_only_batch_is_preempted", "test_killed_shard_is_done_again_alone"),
+    hint="Compare the Job's count of failures with the number of processes that really failed. "
+    "What else is in it?",
+)
+def test_preemption_is_no_failure(recording):
+    """Shards that made room for online are done again, and the Job counts one failure in all."""
+    gone = sorted({index_of(pod) for pod in seen_failed(recording) if is_disrupted(pod)})
+    note(f"preempted: shards {gone}")
+    recording.object("Job", "score-shards").finally_(
+        lambda job: job is not None and (job.get("status") or {}).get("failed", 0) == 1,
+        "with status.failed 1",
+    )
+
+
+@check(
+    points=1.5,
+    needs="kubelet",
+    after="test_killed_shard_is_done_again_alone",
+    hint="`kubectl describe job` lists completed and failed indexes. Which of the eight is "
+    "missing, and what used up its retries?",
+)
+def test_all_shards_finish(recording):
+    """The batch Job completes with all eight shards, 0 to 7."""
+    job = recording.object("Job", "score-shards").last or {}
+    status = job.get("status") or {}
+    complete = any(
+        c.get("type") == "Complete" and c.get("status") == "True"
+        for c in status.get("conditions") or []
+    )
+    observed = f"completed {status.get('completedIndexes') or 'none'}"
+    observed += f", failed {status['failedIndexes']}" if status.get("failedIndexes") else ""
+    good = complete and status.get("completedIndexes") == "0-7"
+    expect(good, "complete, with indexes 0-7", observed, "in the end")
+
+
+def is_above(value, floor):
+    """Whether both are numbers and the first is greater."""
+    return isinstance(value, int) and isinstance(floor, int) and value > floor
+
+
+def requested(container, resource):
+    """What is requested of a resource: where only a limit is written, the Pod requests that."""
+    request = container.field(f"resources.requests.{resource}")
+    limit = container.field(f"resources.limits.{resource}")
+    return limit if request.value is None else request
+
+
+def disruptions(spec, replicas):
+    """How many of so many healthy Pods a budget lets go; percentages round up on both sides."""
+    if spec.get("maxUnavailable") is not None:
+        return share(spec["maxUnavailable"], replicas)
+    kept = share(spec.get("minAvailable", 1), replicas)
+    return None if kept is None else max(0, replicas - kept)
+
+
+def share(value, replicas):
+    """A number, or a percentage of the replicas, rounded up."""
+    if isinstance(value, str) and value.endswith("%") and value[:-1].isdigit():
+        return math.ceil(int(value[:-1]) * replicas / 100)
+    return value if isinstance(value, int) else None
+
+
+def is_about_disruptions(rule):
+    """Whether a rule of a podFailurePolicy speaks of Pods that were taken away."""
+    return any(
+        pattern.get("type") == "DisruptionTarget" and pattern.get("status", "True") == "True"
+        for pattern in rule.get("onPodConditions") or []
+    )
+
+
+def output_of(container, index, pod):
+    """The value of --output that this Pod's process would see, or what is there instead."""
+    env = environment(container, index, pod)
+    line = [
+        expand(word, env) for word in [*command(container, "command"), *command(container, "args")]
+    ]
+    if len(line) == 3 and line[0].rpartition("/")[2] in ("sh", "bash") and line[1] in SCRIPT:
+        line = in_a_shell(line[2], env, pod)
+    for place, word in enumerate(line):
+        if word.startswith("--output="):
+            return word.partition("=")[2]
+        if word == "--output":
+            return (line[place + 1 :] or [""])[0]
+    return "no --output among " + (shlex.join(line) or "no words at all")
+
+
+def in_a_shell(script, env, pod):
+    """The words of a script; a variable that the manifest does not set differs from Pod to Pod."""
+    script = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: env.get(m[1] or m[2], pod), script)
+    try:
+        return shlex.split(script, comments=True)
+    except ValueError:  # an open quotation mark
+        return script.split()
+
+
+def environment(container, index, pod):
+    """The variables of a Pod of an Indexed Job, in the order in which the kubelet resolves them.
+
+    The Job controller appends JOB_COMPLETION_INDEX behind the variables of the manifest, so that
+    `$(JOB_COMPLETION_INDEX)` means something in command and args, and nothing in their values.
+    """
+    env = {}
+    for entry in container.get("env") or []:
+        path = ((entry.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
+        if path in INDEX_FIELDS:
+            env[entry["name"]] = str(index)
+        elif path is not None or entry.get("valueFrom"):
+            env[entry["name"]] = pod
+        else:
+            env[entry["name"]] = expand(str(entry.get("value") or ""), env)
+    env.setdefault("JOB_COMPLETION_INDEX", str(index))
+    return env
+
+
+def command(container, part):
+    """The words of command or args."""
+    return [str(word) for word in container.get(part) or []]
+
+
+def expand(text, env):
+    """`$(NAME)` as the kubelet expands it: what is not known stays as it is, `$$` escapes."""
+    return re.sub(r"\$\$|\$\((\w+)\)", lambda m: "$" if m[0] == "$$" else env.get(m[1], m[0]), text)
+
+
+def phase(pod):
+    """The phase that the kubelet reports."""
+    return (pod.get("status") or {}).get("phase")
+
+
+def index_of(pod):
+    """The completion index of a Job's Pod."""
+    return int((pod["metadata"].get("annotations") or {}).get(INDEX, -1))
+
+
+def is_disrupted(pod):
+    """Whether the Pod was taken away rather than failed by itself."""
+    return any(
+        c.get("type") == "DisruptionTarget" and c.get("status") == "True"
+        for c in (pod.get("status") or {}).get("conditions") or []
+    )
+
+
+def seen_failed(recording):
+    """Every Pod of the batch Job that was ever seen failed, in its last state."""
+    seen = {}
+    for moment in recording.pods(of=SHARDS).moments:
+        for pod in moment.value:
+            if phase(pod) == "Failed":
+                seen[pod["metadata"]["uid"]] = pod
+    return list(seen.values())
+
+
+def words(entry):
+    """A mapping on one line."""
+    return ", ".join(f"{key}: {value}" for key, value in entry.items()) or "nothing written"
