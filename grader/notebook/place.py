@@ -56,7 +56,7 @@ def sit_down(lab: Lab, where: str) -> Desk:
 def desk_of(name: str | None = None) -> Desk:
     """The desk that `start` made, or one for the lab that is named."""
     if name is not None and not (_desks and named(_desks[0].lab, name)):
-        where = _desks[0].where if _desks else "auto"
+        where = _desks[0].where if _desks else os.environ.get("MLK8S_CLUSTER", "auto")
         lab = lab_named(name)
         root = work_root()
         return Desk(lab, root / lab.id, root / "drafts" / lab.id, where)
