@@ -309,9 +309,7 @@ def test_autoscaler_can_compute(recording):
     normal = recording.during("normal")
     normal.answers(verb="load").all_accepted()
     scaler = normal.object(SCALER, NAME)
-    scaler.finally_(
-        lambda found: condition(found, "ScalingActive")[0] == "True", "able to compute"
-    )
+    scaler.finally_(lambda found: condition(found, "ScalingActive")[0] == "True", "able to compute")
     replicas_end_at(normal, LEAST, f"{utilisation(90, 3):.0f} % is within 10 % of {TARGET} %")
 
 
