@@ -53,6 +53,7 @@ class ClusterInfo(_Model):
     kubernetes: str | None = None
     simulated: list[str] = Field(default_factory=list)
     time_factor: float = 1.0
+    size_factor: float = 1.0
 
 
 class Versions(_Model):
