@@ -147,7 +147,10 @@ def _sources(desk: Desk, manifests: str | Sequence[str]) -> list[SourceFile]:
             return [SourceFile("cell.yaml", manifests)]
         manifests = [manifests]
     if manifests:
-        return [_file(desk, name) for name in manifests]
+        return [
+            SourceFile(f"cell-{number}.yaml", name) if "\n" in name else _file(desk, name)
+            for number, name in enumerate(manifests, 1)
+        ]
     found = sorted(p for p in desk.work.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
     if not found:
         raise NotebookStop(

@@ -102,10 +102,10 @@ def add_magics(shell: Any) -> None:
 def _look(desk: Desk, name: str, text: str) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
     from grader.load import from_sources
 
+    allowed = desk.lab.file
+    sources = [SourceFile(name, text)]
     try:
-        rules = desk.lab.file
-        file = [SourceFile(name, text)]
-        submission = from_sources("cell", file, kinds=rules.kinds, forms=rules.all_forms)
+        submission = from_sources("cell", sources, kinds=allowed.kinds, forms=allowed.all_forms)
     except SubmissionError as error:
         return (), (error.message,)
     return submission.manifests, tuple(_kindly(problem) for problem in submission.problems)
