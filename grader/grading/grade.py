@@ -36,11 +36,20 @@ class Options:
 def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
     """The submission at `path`, held against the lab's allow-list and namespaces."""
     from grader.load import load_submission
+    from grader.load.builds import cannot_render
     from grader.load.seeds import with_draws
 
-    rules = lab.file
+    rules, render = lab.file, cannot_render
+    if rules.kustomize:
+        from grader.grading.kustomize import render
     submission = load_submission(
-        path, name=name, kinds=rules.kinds, namespaces=rules.namespaces, forms=rules.all_forms
+        path,
+        name=name,
+        kinds=rules.kinds,
+        namespaces=rules.namespaces,
+        forms=rules.all_forms,
+        builds=rules.kustomize,
+        render=render,
     )
     return with_draws(lab, submission)
 
@@ -131,6 +140,7 @@ def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
         kinds=rules.kinds,
         namespaces=rules.namespaces,
         forms=rules.all_forms,
+        builds=rules.kustomize,
     )
     submission = with_draws(lab, submission)
     return Case(key or recording.submission, submission, recording, path)

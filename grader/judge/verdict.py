@@ -18,6 +18,7 @@ _PROVE: dict[Needs, str] = {
     "manifests": "mlk8s check {lab} --cluster none",
     "control-plane": "mlk8s check {lab} --cluster embedded",
     "kubelet": "mlk8s check {lab} --cluster embedded",
+    "load": "mlk8s check {lab} --cluster embedded",
     "containers": "mlk8s check {lab} --cluster kind",
 }
 _SMALLER = "mlk8s check {lab}"
@@ -26,6 +27,7 @@ _WHAT: dict[Needs, str] = {
     "manifests": "the files",
     "control-plane": "a real control plane",
     "kubelet": "a cluster whose Pods run, real or simulated",
+    "load": "a cluster that can put requests on a Service, real or simulated",
     "containers": "real containers",
 }
 

@@ -25,8 +25,8 @@ class Problem(NamedTuple):
     """One thing that is wrong with a manifest, in one sentence.
 
     `kind` is `unknown-field`, `wrong-type`, `missing-field`, `bad-value`, `unknown-kind`,
-    `duplicate-object`, `duplicate-key`, `not-an-object`, `not-a-form`, `foreign-namespace` or
-    `kind-not-allowed`.
+    `duplicate-object`, `duplicate-key`, `not-an-object`, `not-a-form`, `not-buildable`,
+    `foreign-namespace` or `kind-not-allowed`.
     """
 
     kind: str
@@ -121,6 +121,21 @@ class Submission:
     forms: tuple[Form, ...] = ()
     drawn: Mapping[str, Any] = field(default_factory=dict)
     start: Submission | None = field(default=None, repr=False)
+    builds: tuple[Build, ...] = ()
+
+    def build(self, name: str) -> Build | None:
+        """What the lab calls by this name under `kustomize`, or None."""
+        return next((build for build in self.builds if build.name == name), None)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A kustomize tree of a submission, built: its objects, or why it could not be built."""
+
+    name: str
+    folder: str
+    built: Submission | None = None
+    error: str = ""
 
 
 def _metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -103,7 +103,9 @@ def _look(desk: Desk, name: str, text: str) -> tuple[tuple[Manifest, ...], tuple
     from grader.load import from_sources
 
     try:
-        submission = from_sources("cell", [SourceFile(name, text)], kinds=desk.lab.file.kinds)
+        rules = desk.lab.file
+        file = [SourceFile(name, text)]
+        submission = from_sources("cell", file, kinds=rules.kinds, forms=rules.all_forms)
     except SubmissionError as error:
         return (), (error.message,)
     return submission.manifests, tuple(_kindly(problem) for problem in submission.problems)

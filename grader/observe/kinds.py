@@ -66,6 +66,10 @@ _CLUSTER = {
         "ClusterRoleBinding": "clusterrolebindings",
     },
     "apiextensions.k8s.io/v1": {"CustomResourceDefinition": "customresourcedefinitions"},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    },
 }
 
 KNOWN: dict[str, Kind] = {

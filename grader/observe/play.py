@@ -23,6 +23,7 @@ from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
 from grader.observe.sampling import Sampler
 from grader.observe.session import Session
+from grader.observe.signs import prove_simulation
 from grader.observe.sizes import Sizes
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
@@ -234,6 +235,7 @@ class _Run:
             if outcome is None:
                 within = step.action.within
                 outcome = settle(self._stage, within) if step.action.settle else Outcome(NOT_WAITED)
+            prove_simulation(self._stage)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)

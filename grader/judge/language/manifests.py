@@ -77,6 +77,16 @@ class Manifests:
         seen = ", ".join(form.file for form in self.submission.forms) or "no form"
         raise CheckFailed(f"the form {name}", seen)
 
+    def build(self, name: str) -> Manifests:
+        """What a kustomize tree of the lab was built to; fails where it could not be built."""
+        build = self.submission.build(name)
+        if build is None:
+            raise CourseError(f"the lab has no kustomize tree {name!r}")
+        if build.built is None:
+            raise CheckFailed(f"kubectl kustomize {build.folder} to succeed", build.error)
+        note(f"{build.folder} builds to {len(build.built.manifests)} objects", weak=True)
+        return Manifests(build.built)
+
     def drawn(self, path: str) -> Any:
         """What the seed drew under this name, in a seeded lab: `manifests.drawn("model.tag")`."""
         return pick(self.submission.drawn, path)
