@@ -59,7 +59,7 @@ def _main_state(pod: Object) -> str:
             word = str(reason)
         elif ended := now.get("terminated"):
             word = _end(ended)
-        elif now.get("running") and entry.get("ready"):
+        elif "running" in now and entry.get("ready"):
             running = True
     if word == "Completed" and running:
         return "Running" if is_ready(pod) else "NotReady"
