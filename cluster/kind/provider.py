@@ -190,12 +190,10 @@ class KindProvider:
         self.kubeconfig(name)
 
     def load(self, name: str, namespace: str, service: str, rate: float) -> None:
-        """Let real requests be sent to a Service. Where nodes are smaller than the lab says, so is
-        the rate: each replica is as busy as it would be. Raises Unsupported, ClusterError."""
+        """Let real requests be sent to a Service. Raises Unsupported, or another ClusterError."""
         record = Folder(name).read()
         if record is None or record.capabilities.load is None:
             raise Unsupported(f"{name} has no image of the load generator: `mlk8s bundle build`.")
-        rate *= record.capabilities.size_factor
         with Api(Folder(name).access(), timeout=15) as api:
             traffic.put_load(api, namespace, service, rate, record.spec.servers)
 

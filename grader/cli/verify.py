@@ -56,7 +56,9 @@ def verify(
     proofs = []
     with ExitStack() as stack:
         size = LAB_CLUSTERS if cluster == "kind" else 1
-        player = None if cluster == "none" else stack.enter_context(Player(cluster, size))
+        player = (
+            None if cluster == "none" else stack.enter_context(Player(cluster, size, at_once=jobs))
+        )
         bar = stack.enter_context(Bar(console=err(), disable=as_json or not err().is_terminal))
         for lab in chosen:
             task = bar.add_task(f"Lab {lab.number}", total=entries_of(lab, drawn))

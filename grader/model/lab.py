@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.crds.catalog import CrdSetName
-from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
+from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel, VolumeSpec
 from grader.model.scenario import Apply, Drain, Step
 
 DEFAULT_KINDS: tuple[str, ...] = (
@@ -41,6 +41,17 @@ SEED_FILE = "seed.yaml"
 """The file of a submission to a seeded lab that holds its seed, as `seed: k7f3wq`."""
 
 
+class LabVolume(VolumeSpec):
+    """A PersistentVolume that each run gets for itself, kept for one claim.
+
+    `claim` is the name of the only claim that can be bound to it, in `namespace`: the lab's first
+    one if not said. On the cluster its name is followed by the run's.
+    """
+
+    claim: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    namespace: str | None = None
+
+
 class LabFile(BaseModel):
     """What lab.yaml holds. Unknown keys are an error, so that a typing slip is found at once."""
 
@@ -62,15 +73,18 @@ class LabFile(BaseModel):
         default={},
         description="Kustomize trees of the submission that are built: name -> folder.",
     )
-    crds: tuple[CrdSetName, ...] = Field(
-        default=(), description="Custom resource definitions that the cluster must have."
-    )
     seeded: bool = Field(
         default=False,
         description="Whether each learner's case is drawn: draws.yaml holds the choices.",
     )
+    crds: tuple[CrdSetName, ...] = Field(
+        default=(), description="Custom resource definitions that the cluster must have."
+    )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
+    volumes: tuple[LabVolume, ...] = Field(
+        default=(), description="PersistentVolumes that are there before the scenario begins."
+    )
     scenario: tuple[Step, ...] = Field(min_length=1)
     clusters: tuple[Literal["embedded", "kind"], ...] = Field(
         default=("embedded",),
@@ -99,6 +113,13 @@ class LabFile(BaseModel):
         wanted = {s.action.build for s in self.scenario if isinstance(s.action, Apply)} - {None}
         if unknown := sorted(wanted - self.kustomize.keys(), key=str):
             raise ValueError(f"apply names the build {unknown[0]!r}, which kustomize does not")
+        return self
+
+    @model_validator(mode="after")
+    def _volumes_are_for_own_namespaces(self) -> LabFile:
+        for volume in self.volumes:
+            if volume.namespace not in (None, *self.namespaces):
+                raise ValueError(f"volume {volume.name!r} is for a namespace that is not the lab's")
         return self
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
         work.mkdir(parents=True, exist_ok=True)
         for lab in labs if labs is not None else all_labs():
             if notebook_of(lab).is_file():
-                _put(work, f"{lab.id}.ipynb", learners_text(lab), copied)
+                _put(work, f"{lab.id}.ipynb", learners_text(lab, work / lab.id), copied)
             if lab.readme.is_file():
                 _put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
     except OSError as error:
@@ -43,9 +43,15 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
     return copied
 
 
-def learners_text(lab: Lab) -> str:
-    """The text of the notebook file that a learner gets."""
-    released = source.release(source.read(notebook_of(lab)), lab)
+def learners_text(lab: Lab, folder: Path | None = None) -> str:
+    """The text of the notebook file that a learner gets, whose files go to `folder`.
+
+    Where the lab draws a case, it is the one that the folder holds already, else a new one.
+    """
+    from grader.load.seeds import new_seed, seed_of
+
+    known = seed_of(folder) if folder is not None else None
+    released = source.release(source.read(notebook_of(lab)), lab, known or new_seed())
     for cell in released["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = _README.sub(r"](\1/README.md\2)", cell["source"])

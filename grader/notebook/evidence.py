@@ -92,6 +92,17 @@ def logs(run: Experiment, of: str | None, during: str | None) -> Table:
     return Table(("Pod", "container", "log"), rows, run.note)
 
 
+def causes(run: Experiment, of: str | None, during: str | None) -> Table:
+    """What went wrong first with a workload or Service, and what followed from it."""
+    if of is None:
+        raise NotebookStop("Of what?", 'For example run.evidence("causes", of="Deployment/web").')
+    chain = span(run, during).cause(of)
+    lines = chain.lines if chain else []
+    rows = [("so" if place else "first", line) for place, line in enumerate(lines)]
+    note = f"{chain.links}. {run.note}" if chain else f"{of} is healthy. {run.note}"
+    return Table(("", "what was recorded"), rows, note)
+
+
 def events(run: Experiment, about: str, reason: str | None, during: str | None) -> Table:
     """Events, each once, with how often it was seen."""
     found = span(run, during).events(about=about, reason=reason).found
@@ -132,6 +143,7 @@ def step_at(run: Experiment, at: float) -> str:
 
 
 _TABLES: dict[str, Callable[[Experiment, str | None, str | None], Table]] = {
+    "causes": causes,
     "endpoints": endpoints,
     "replicas": replicas,
     "pods": pods,

@@ -102,8 +102,10 @@ def add_magics(shell: Any) -> None:
 def _look(desk: Desk, name: str, text: str) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
     from grader.load import from_sources
 
+    allowed = desk.lab.file
+    sources = [SourceFile(name, text)]
     try:
-        submission = from_sources("cell", [SourceFile(name, text)], kinds=desk.lab.file.kinds)
+        submission = from_sources("cell", sources, kinds=allowed.kinds, forms=allowed.all_forms)
     except SubmissionError as error:
         return (), (error.message,)
     return submission.manifests, tuple(_kindly(problem) for problem in submission.problems)

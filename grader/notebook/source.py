@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import CourseError
+from grader.model.draws import fill
 from grader.model.lab import Lab
 
 Json = dict[str, Any]
@@ -23,6 +24,9 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN_BEGIN, HIDDEN_END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MANIFEST = re.compile(r"%%(manifest|draft|answers)[ \t]+(\S+)[ \t]*\n")
+REFERENCE_SEED = "course"
+"""Whose case the course's own notebook solves, where a lab draws one for each learner."""
+
 _HIDDEN = re.compile(
     rf"^[ \t]*{HIDDEN_BEGIN}[ \t]*\n.*?^[ \t]*{HIDDEN_END}[ \t]*\n?", re.DOTALL | re.MULTILINE
 )
@@ -92,10 +96,10 @@ def complete(notebook: Json, lab: Lab, points: float) -> Json:
     for cell in ready["cells"]:
         if "answer" in tags(cell):
             name = answer_name(cell)
-            text = _lab_file(lab.solution, name)
+            text = _as_drawn(lab, _lab_file(lab.solution, name), REFERENCE_SEED)
             cell["source"] = f"%%manifest {name}\n{BEGIN}\n{text.rstrip()}\n{END}"
             cell["metadata"]["nbgrader"] = nbgrader_metadata(
-                f"{lab.number}-{Path(name).stem}", solution=True
+                f"{lab.number}-{_in_one_word(name)}", solution=True
             )
         elif "graded" in tags(cell):
             grade_id = f"lab-{lab.number}"
@@ -109,13 +113,18 @@ def complete(notebook: Json, lab: Lab, points: float) -> Json:
     return ready
 
 
-def release(notebook: Json, lab: Lab) -> Json:
-    """What a learner gets: starter files in place of the reference, no hidden tests."""
+def release(notebook: Json, lab: Lab, seed: str = REFERENCE_SEED) -> Json:
+    """What a learner gets: starter files in place of the reference, no hidden tests.
+
+    In a lab that draws a case for each learner, the files are those of this seed.
+    """
     ready = deepcopy(notebook)
     for cell in ready["cells"]:
         if "answer" in tags(cell):
             name = answer_name(cell)
-            cell["source"] = f"%%manifest {name}\n{_starter(lab, name).rstrip()}"
+            cell["source"] = (
+                f"%%manifest {name}\n{_as_drawn(lab, _starter(lab, name), seed).rstrip()}"
+            )
         cell["source"] = without_hidden(cell["source"])
     return ready
 
@@ -170,6 +179,19 @@ def _starter(lab: Lab, name: str) -> str:
     if path.is_file():
         return path.read_text(encoding="utf-8")
     return f"# TODO: {name}. The task above says what it holds.\n"
+
+
+def _in_one_word(name: str) -> str:
+    """A file's name without its ending, folders included: each cell has an id of its own."""
+    return str(Path(name).with_suffix("")).replace("/", "-")
+
+
+def _as_drawn(lab: Lab, text: str, seed: str) -> str:
+    if not lab.file.seeded:
+        return text
+    from grader.load.seeds import drawn_for
+
+    return fill(text, drawn_for(lab, seed))
 
 
 def _lab_file(folder: Path, name: str) -> str:

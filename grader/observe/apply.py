@@ -94,13 +94,13 @@ def _create_or_apply(
             stage.isolation.created.append(kind.path(name=str(metadata["name"])))
         if said.reason != "AlreadyExists":
             return said
-        if not dry_run:
-            adopt(stage.api, kind.path(namespace, str(metadata["name"])))
     path = kind.path(namespace, str(metadata["name"]))
+    if not dry_run:
+        adopt(stage.api, path, sender.manager)
     return server_side_apply(stage.api, path, value, user, dry_run, sender.manager)
 
 
-def adopt(api: Api, path: str) -> None:
+def adopt(api: Api, path: str, manager: str = MANAGER) -> None:
     """Let an object that the run created count as applied, so that a field which the next version
     leaves out is removed, as `kubectl apply` does.
 
@@ -110,7 +110,7 @@ def adopt(api: Api, path: str) -> None:
     for _ in range(5):
         found = api.call("GET", path)
         fields = (found.body.get("metadata") or {}).get("managedFields") or []
-        ours = [f for f in fields if f.get("manager") == MANAGER and not f.get("subresource")]
+        ours = [f for f in fields if f.get("manager") == manager and not f.get("subresource")]
         if not found.ok or not ours or any(f.get("operation") == "Apply" for f in ours):
             return
         for entry in ours:

@@ -15,6 +15,7 @@ from cluster.tempo import scaled
 from grader.errors import MachineError
 from grader.model.recording import Object
 from grader.observe.recorder import State
+from grader.observe.signs import shows_signs, signs
 from grader.observe.stage import Stage
 
 Json = dict[str, Any]
@@ -92,7 +93,7 @@ class Looks:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._counted = stage.capabilities.load == "simulated"
+        self._counted = shows_signs(stage)
         self._since = -1.0
         self._first: dict[str, int] = {}
 
@@ -124,12 +125,10 @@ class Looks:
 
     def _count(self) -> dict[str, int]:
         """Questions so far, by namespace and what was asked."""
-        from cluster.embedded.metrics.answers import looks_path
-
         found: dict[str, int] = {}
         for namespace in self._stage.isolation.names.real:
-            body = self._stage.api.get(looks_path(namespace)).body
-            found |= {f"{namespace} {key}": int(n) for key, n in (body.get("looks") or {}).items()}
+            looks = signs(self._stage, namespace).get("looks") or {}
+            found |= {f"{namespace} {key}": int(n) for key, n in looks.items()}
         return found
 
 

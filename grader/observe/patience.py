@@ -15,7 +15,7 @@ from cluster.tempo import scaled
 from grader.model.recording import Object
 from grader.observe.autoscaling import scalers, silence
 from grader.observe.recorder import State
-from grader.observe.settle import Waiting, is_over, is_ready, owners, repository
+from grader.observe.settle import Waiting, is_over, is_ready, owners
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Patience:
         simulated: bool,
         tempo: float = 1.0,
     ) -> None:
-        self._servers = {repository(server.image): server for server in servers}
+        self._servers = servers
         self._factor = factor
         self._tempo = tempo
         self._simulated = simulated
@@ -119,7 +119,11 @@ class Patience:
                 yield key, self._container(specs.get(entry["name"]) or {}, entry, is_ready(pod))
 
     def _container(self, spec: Json, status: Json, pod_ready: bool) -> float:
-        server = self._servers.get(repository(str(spec.get("image") or "")))
+        from cluster.embedded.kubelet.images import find_server
+
+        # As the simulation chooses: one image may behave differently by tag or container.
+        image, name = str(spec.get("image") or ""), str(spec.get("name") or "")
+        server = find_server(image, self._servers, name)
         runs_for = (server.runs_for if server else None) or 0.0
         if pod_ready:
             return runs_for

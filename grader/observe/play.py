@@ -14,14 +14,16 @@ from grader.model.manifest import Submission
 from grader.model.recording import Mark, Object, Recording
 from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
+from grader.observe import room
 from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import ENFORCE, QUOTA, Isolation
-from grader.observe.kinds import ALWAYS, Kind
+from grader.observe.kinds import ALWAYS, KNOWN, Kind
 from grader.observe.logs import take_logs
 from grader.observe.recorder import Recorder
 from grader.observe.sampling import Sampler
 from grader.observe.session import Session
+from grader.observe.signs import prove_simulation
 from grader.observe.sizes import Sizes
 from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
@@ -84,11 +86,23 @@ def _observe(
 
 
 def _sizes(lab: Lab, submission: Submission, session: Session) -> Sizes:
-    """By how much amounts are made smaller: as the nodes of this cluster were."""
+    """By how much amounts are made smaller: as the nodes of this cluster were, or, where the nodes
+    are just those of the machine, so that the submission finds room on them."""
+    values = [manifest.value for manifest in submission.manifests]
     divisor = round(1 / session.cluster.capabilities.size_factor)
+    if divisor == 1 and session.cluster.provider == "kind" and lab.file.isolation == "namespace":
+        nodes = session.api.get(KNOWN["Node"].path()).body.get("items") or []
+        divisor = room.divisor(values, nodes, lab.file.nodes, session.at_once)
     sizes = Sizes(divisor, lab.file.nodes)
-    sizes.learn(manifest.value for manifest in submission.manifests)
+    sizes.learn(values)
     return sizes
+
+
+def _at_size(cluster: ClusterStatus, sizes: Sizes) -> ClusterStatus:
+    """The cluster as this run finds it, amounts and all."""
+    change = {"size_factor": sizes.factor}
+    capabilities = cluster.capabilities.model_copy(update=change)
+    return cluster.model_copy(update={"capabilities": capabilities})
 
 
 def _namespace_labels(submission: Submission) -> frozenset[str]:
@@ -134,7 +148,7 @@ class _Run:
             isolation=isolation,
             lab=lab,
             submission=submission,
-            cluster=session.cluster,
+            cluster=_at_size(session.cluster, isolation.sizes),
         )
         self._stage.watched = self._watched()
         if self._stage.simulated:
@@ -221,6 +235,7 @@ class _Run:
             if outcome is None:
                 within = step.action.within
                 outcome = settle(self._stage, within) if step.action.settle else Outcome(NOT_WAITED)
+            prove_simulation(self._stage)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)
@@ -273,7 +288,7 @@ class _Run:
         self._hub.unfollow(stage.recorder)
 
     def _recording(self, fault: str) -> Recording:
-        stage, cluster = self._stage, self._session.cluster
+        stage, cluster = self._stage, self._stage.cluster
         return Recording(
             lab=self._lab.id,
             lab_digest=self._lab.digest,

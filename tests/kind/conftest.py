@@ -16,7 +16,7 @@ from cluster.model import ClusterSpec, ClusterStatus
 from grader.grading.where import CLUSTER_NAME, all_servers
 
 NAME = CLUSTER_NAME
-"""As `mlk8s up` calls it; the engine's name follows from the home, which is the tests' own."""
+"""As `mlk8s up` calls it; the engine's name for it follows from the home of the tests."""
 
 
 @pytest.fixture(scope="session")

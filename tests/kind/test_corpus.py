@@ -23,7 +23,8 @@ from grader.verify.prove import Proof, prove
 pytestmark = [pytest.mark.kind, pytest.mark.slow]
 
 LABS = [lab for lab in all_labs() if "kind" in lab.file.clusters]
-SHARED_AT_ONCE, CLUSTERS = 12, 2
+SHARING = [lab for lab in LABS if lab.file.isolation == "namespace"]
+SHARED_AT_ONCE, CLUSTERS = 8, 2
 
 
 @dataclass
@@ -40,7 +41,7 @@ def proofs(running: ClusterStatus) -> Iterator[dict[str, Proofs]]:
     assert running.name == CLUSTER_NAME
     try:
         with (
-            Player("kind", CLUSTERS) as kind,
+            Player("kind", CLUSTERS, at_once=SHARED_AT_ONCE * len(SHARING)) as kind,
             Player("embedded") as embedded,
             ThreadPoolExecutor(len(LABS) + 1) as workers,
         ):

@@ -17,6 +17,7 @@ from cluster.embedded import simulation
 from cluster.embedded.kubelet.addresses import Addresses
 from cluster.embedded.kubelet.client import MERGE, STRATEGIC, Client, Refused
 from cluster.embedded.kubelet.events import EventWriter, rfc3339
+from cluster.embedded.kubelet.faults import Faults, broken_if_raised
 from cluster.embedded.kubelet.lookups import Lookups
 from cluster.embedded.kubelet.machines import Nodes
 from cluster.embedded.kubelet.pods import Node, Pod
@@ -48,6 +49,7 @@ class Kubelet:
         self._seen_digest = ""
         self.nodes = Nodes(client)
         self.loads = Loads(client)
+        self.faults = Faults()
         self.servers: tuple[ServerModel, ...] = ()
         self.time_factor = 1.0
 
@@ -140,11 +142,14 @@ class Kubelet:
             self._drop(uid)
             return
         if worker := self._workers.get(uid):
-            worker.update(manifest)
+            with self.faults.noted(manifest):
+                worker.update(manifest)
             return
         # Items of a list come without kind; nothing here needs it.
         node = await self.nodes.get(manifest["spec"]["nodeName"])
-        if node is not None:
+        if node is None:
+            return
+        with self.faults.noted(manifest):
             worker = self._workers[uid] = Worker(self, manifest, node)
             metadata = manifest["metadata"]
             neighbours = self._by_namespace.setdefault(metadata["namespace"], {})
@@ -237,19 +242,24 @@ class Worker:
             except TROUBLE as error:
                 log.info("status of %s: %r", self.pod.manifest["metadata"]["name"], error)
                 await asyncio.sleep(delay := min(delay * 2, 5.0))
-            except Exception:
-                log.exception("%s is no longer simulated", self.pod.manifest["metadata"]["name"])
+            except Exception as error:
+                self._kubelet.faults.note(self.pod.manifest, error)
                 return
 
     async def _step(self) -> None:
         """Do what is due, report it, and wait for the next thing."""
         self.changed.clear()
-        if refs := self.pod.wants(self._kubelet.now()):
+        with broken_if_raised():
+            refs = self.pod.wants(self._kubelet.now())
+        if refs:
             namespace = self.pod.manifest["metadata"]["namespace"]
-            self.pod.give(await self._kubelet.lookups.find(namespace, refs))
+            found = await self._kubelet.lookups.find(namespace, refs)
+            with broken_if_raised():
+                self.pod.give(found)
         now = self._kubelet.now()
-        self._kubelet.say(self.pod, now)
-        status = pod_status(self.pod, now, self._kubelet.stamp)
+        with broken_if_raised():
+            self._kubelet.say(self.pod, now)
+            status = pod_status(self.pod, now, self._kubelet.stamp)
         if status != self._reported:
             await self._kubelet.report(self.pod.manifest, status)
             self._reported = status

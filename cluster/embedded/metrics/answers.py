@@ -121,13 +121,15 @@ def external(metric: str, queues: Iterable[Queue], selector: str, at: str) -> Js
     }
 
 
-def looks_path(namespace: str) -> str:
-    """Where to ask how often the autoscaler's controller has asked in a namespace, about what.
+def signs_path(namespace: str) -> str:
+    """Where the simulated kubelet shows that it lives, and what it knows of others.
 
-    Not part of the metrics API, and so in no discovery: the sign of life of a controller that
-    says nothing while it has nothing to change.
+    `looks` counts what the autoscaler's controller has asked in a namespace, which is the sign of
+    life of one that says nothing while it has nothing to change. `faults` lists the Pods of the
+    namespace whose simulation broke: `{"uid": ..., "text": ...}`. Not part of the metrics API, and
+    so in no discovery.
     """
-    return f"/apis/{RESOURCE}/{VERSION}/namespaces/{namespace}/mlk8s-looks"
+    return f"/apis/{RESOURCE}/{VERSION}/namespaces/{namespace}/mlk8s-signs"
 
 
 def refusal(code: int, reason: str, message: str) -> Json:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from cluster.embedded.kubelet.client import Refused
 from cluster.embedded.kubelet.events import rfc3339_micro
+from cluster.embedded.kubelet.faults import Faults
 from cluster.embedded.kubelet.machines import Nodes
 from cluster.embedded.kubelet.pods import Pod
 from cluster.embedded.kubelet.watching import TROUBLE
@@ -30,6 +31,7 @@ _NAMESPACES = 4096
 class Machines(Protocol):
     """The simulated nodes and their Pods."""
 
+    faults: Faults
     loads: Loads
     nodes: Nodes
 
@@ -58,7 +60,7 @@ class MetricsApi:
         yield web.get(f"{root}/pods", self._pods)
         yield web.get(f"{root}/namespaces/{{namespace}}/pods", self._pods)
         yield web.get(f"{root}/namespaces/{{namespace}}/pods/{{name}}", self._pod)
-        yield web.get(answers.looks_path("{namespace}"), self._asked)
+        yield web.get(answers.signs_path("{namespace}"), self._asked)
         path = f"/apis/{EXTERNAL}/{VERSION}/namespaces/{{namespace}}/{{metric}}"
         yield web.get(path, self._external)
 
@@ -99,8 +101,10 @@ class MetricsApi:
             self._looks.setdefault(namespace, Counter())[request.path_qs] += 1
 
     async def _asked(self, request: web.Request) -> web.Response:
-        looks = self._looks.get(request.match_info["namespace"], Counter())
-        return web.json_response({"kind": "Looks", "looks": dict(looks)})
+        namespace = request.match_info["namespace"]
+        looks = self._looks.get(namespace, Counter())
+        faults = self._machines.faults.of(namespace)
+        return web.json_response({"kind": "SignsOfLife", "looks": dict(looks), "faults": faults})
 
     async def _pods(self, request: web.Request) -> web.Response:
         items = await self._pod_items(request.match_info.get("namespace"))

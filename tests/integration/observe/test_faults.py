@@ -17,7 +17,7 @@ from cluster.embedded.state import Folder
 from cluster.model import ClusterSpec, ClusterStatus
 from cluster.processes import myself
 from grader.errors import MachineError
-from grader.observe import Interrupted, observe
+from grader.observe import Interrupted, observe, signs
 from grader.observe import isolation as place
 from grader.observe import watch as watching
 from grader.observe.hub import WatchHub
@@ -217,6 +217,27 @@ def test_a_server_that_dies_is_a_fault_and_no_verdict(
     assert not recording.complete
     assert notes(recording)[0] == ("apply", "settled"), "what was seen is kept"
     assert len(names(recording, "Pod")) == 2
+
+
+def test_a_dead_simulation_is_a_fault_and_no_verdict(
+    doomed_cluster: ClusterStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signs, "_PATIENCE", 1.0)
+    kubelet = next(
+        process
+        for process in Folder("doomed").processes()
+        if "cluster.embedded.kubelet" in process.argv
+    )
+
+    def kill(step: str, what: str) -> None:
+        if (step, what) == ("scale", "begin"):
+            os.kill(kubelet.pid, signal.SIGKILL)
+
+    lab = lab_with("apply", {"scale": {"object": "Deployment/web", "replicas": 3}})
+    recording = observe(lab, web(), doomed_cluster, on_step=kill)
+    assert not recording.complete
+    assert "kubelet" in recording.fault
+    assert notes(recording) == [("apply", "settled"), ("scale", "broken off")]
 
 
 def test_no_cluster_at_all_is_an_error_before_anything(tmp_path: object) -> None:

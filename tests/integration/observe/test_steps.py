@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.embedded import EmbeddedProvider
+from cluster.model import ClusterStatus, ServerModel
 from grader.model.recording import Recording
 from grader.observe import observe
 from grader.observe.session import Session
+from grader.observe.settle import is_ready
 from tests.grader.observe.samples import a_lab, a_submission
 from tests.integration.observe.workload import (
     IMAGE,
@@ -345,3 +348,34 @@ def test_a_duration_that_the_api_server_refuses_is_refused(session: Session) -> 
     recording = observe(lab, a_submission(wrong), session.cluster, session=session)
     assert recording.answers[0].code == 422
     assert "must be greater than minReadySeconds" in recording.answers[0].message
+
+
+RELEASES = "registry.example.com/released"
+"""Images of one repository that behave differently by tag."""
+GOOD = ServerModel(image=RELEASES, tags=("v1", "v2"), port=8000, load=2, ready=("/ready",))
+BAD = (
+    ServerModel(image=RELEASES, tags=("v3",), port=8000, load=2),  # never ready: no such path
+    ServerModel(image=RELEASES, tags=("v4",), port=8000, crash_after=1, last_words=("no model",)),
+)
+
+
+@pytest.mark.parametrize("tag", ["v3", "v4"])
+def test_a_bad_release_is_another_model_of_the_same_image(
+    observed_cluster: ClusterStatus, session: Session, tag: str
+) -> None:
+    EmbeddedProvider().teach(observed_cluster.name, (GOOD, *BAD))
+    roll = {"object": WEB, "container": "server", "image": f"{RELEASES}:{tag}"}
+    lab = a_lab(["apply", {"roll": roll}, {"undo": {"object": WEB}}], servers=(*BAD, GOOD))
+    submission = a_submission(NAMESPACE, deployment(image=f"{RELEASES}:v1"), SERVICE)
+    recording = observe(lab, submission, session.cluster, session=session)
+    assert notes(recording) == [("apply", "settled"), ("roll", "quiet"), ("undo", "settled")]
+    assert last(recording, "Deployment", "web")["status"]["readyReplicas"] == 2
+    images = {
+        change.object["status"]["containerStatuses"][0]["image"]: change.object
+        for change in recording.changes
+        if change.object["kind"] == "Pod"
+        and change.object.get("status", {}).get("containerStatuses")
+    }
+    ready = {image.rpartition(":")[2]: is_ready(pod) for image, pod in images.items()}
+    assert ready["v1"]
+    assert not ready[tag]
