@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cluster.errors import CannotProvide, ClusterError
-from cluster.model import ClusterSpec, ClusterStatus
+from cluster.model import ClusterSpec, ClusterStatus, Progress, silent
 from cluster.provider import Provider
 
 
@@ -55,36 +55,58 @@ def _best() -> tuple[Provider, str]:
     Nothing is fetched or built only because it would be better, so that the choice costs no
     minutes.
     """
+    providers = [make() for make in _PROVIDERS.values()]
     why = []
-    usable: list[tuple[Provider, str]] = []
-    for make in _PROVIDERS.values():
-        provider = make()
-        reason = provider.available() or _not_ready(provider)
+    usable: list[Provider] = []
+    for provider in providers:
+        there = ClusterSpec().name in provider.names()
+        reason = provider.available()
+        if there and not reason:
+            return provider, f"{provider.name}: its cluster is there already"
+        reason = reason or _not_ready(provider)
         if reason:
             why.append(reason.rstrip("."))
         else:
-            usable.append((provider, "it needs neither Docker nor root"))
+            usable.append(provider)
     if not usable:
         raise CannotProvide("No provider can run on this machine: " + "; ".join(why) + ".")
-    for provider, _ in usable:
-        if ClusterSpec().name in provider.names():
-            return provider, f"{provider.name}: its cluster is there already"
-    provider, because = usable[0]
+    provider = usable[0]
+    because = _BECAUSE.get(provider.name, "it can run here")
     return provider, "; ".join([f"{provider.name}: {because}", *why])
 
 
-def _not_ready(provider: Provider) -> str:
-    """Why a provider that could run should not be chosen without being asked for; or nothing.
+_BECAUSE = {
+    "kind": "real containers prove the most, and all that they need is at hand",
+    "embedded": "it needs neither Docker nor root",
+}
 
-    kind is experimental in this version: `auto` stays with a kind cluster that somebody has made,
-    and makes none by itself.
-    """
-    look = getattr(provider, "image_at_hand", None)
-    if look is None or ClusterSpec().name in provider.names():
+
+def _not_ready(provider: Provider) -> str:
+    """Why a provider that could run should not be chosen without being asked for; or nothing."""
+    look = getattr(provider, "not_at_once", None)
+    if look is None or not (reason := look()):
         return ""
-    ask = f"`mlk8s up --provider {provider.name}`"
-    if look():
-        return f"{provider.name} could run here too, and is experimental: {ask}"
-    return (
-        f"{provider.name} could run, but has no node image yet: {ask} or `mlk8s bundle load FILE`"
-    )
+    return f"{provider.name} could run, but {reason}: `mlk8s up --provider {provider.name}`"
+
+
+def remove(name: str, cluster: str, progress: Progress = silent) -> bool:
+    """Remove this cluster of the provider of this name, with `auto` of every provider, and the
+    clusters that labs with nodes of their own have left for the next run. True if there was one.
+
+    Raises ClusterError for what could not be removed, once everything else is.
+    """
+    chosen = list(_PROVIDERS) if name == "auto" else [name]
+    removed, failure = False, None
+    for one in chosen:
+        if one not in _PROVIDERS:
+            raise ClusterError(f"There is no provider {one!r}: choose {', '.join(PROVIDER_NAMES)}.")
+        provider = _PROVIDERS[one]()
+        leftovers: list[str] = getattr(provider, "lab_clusters", list)()
+        for found in (cluster, *leftovers):
+            try:
+                removed = provider.delete(found, progress) or removed
+            except ClusterError as error:
+                failure = failure or error
+    if failure is not None:
+        raise failure
+    return removed

@@ -57,6 +57,13 @@ class Provider(Protocol):
         """
         ...
 
+    def kill(self, name: str, node: str, container_id: str, code: int) -> None:
+        """End the process of a container, by the id that its Pod shows, so that it exits with code.
+
+        Raises Unsupported where processes are simulated, or for a code that no signal stands for.
+        """
+        ...
+
     def queue(
         self,
         name: str,

@@ -41,11 +41,27 @@ def collect(engine: Puller, store: Store | None = None, progress: Progress = sil
     What is in the store from a registry already is not pulled again. Raises ClusterError.
     """
     target = store or Store()
+
+    def node(work: Path) -> list[Item]:
+        return [_pulled(engine, target, "node-image", NODE_IMAGE, work, progress)]
+
+    return [*_gathered(node), *collect_labs(engine, target, progress)]
+
+
+def collect_labs(engine: Puller, store: Store, progress: Progress = silent) -> list[Item]:
+    """Pull the public lab images, and build the model images. Raises ClusterError."""
+
+    def gather(work: Path) -> list[Item]:
+        items = [_pulled(engine, store, "image", name, work, progress) for name in PUBLIC]
+        return [*items, *_models(store, work, progress)]
+
+    return _gathered(gather)
+
+
+def _gathered(gather: Callable[[Path], list[Item]]) -> list[Item]:
     work = Path(tempfile.mkdtemp(prefix="images.", dir=make_dir(cache_dir())))
     try:
-        items = [_pulled(engine, target, "node-image", NODE_IMAGE, work, progress)]
-        items += [_pulled(engine, target, "image", name, work, progress) for name in PUBLIC]
-        return [*items, *_models(target, work, progress)]
+        return gather(work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

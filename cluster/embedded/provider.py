@@ -15,7 +15,7 @@ from cluster.embedded.health import prove_alive
 from cluster.embedded.metrics import load, ready
 from cluster.embedded.state import DEFAULT_TIME_FACTOR, Folder, Owner, Record, folders
 from cluster.embedded.storage import volumes
-from cluster.errors import ClusterDown, ClusterError
+from cluster.errors import ClusterDown, ClusterError, Unsupported
 from cluster.locks import as_cluster_error
 from cluster.model import (
     KUBERNETES_VERSION,
@@ -241,6 +241,10 @@ class EmbeddedProvider:
             raise ClusterError(f"A request rate is not negative: {rate:g}.")
         with self.api(name) as api:
             load.put_rate(api, namespace, service, rate)
+
+    def kill(self, name: str, node: str, container_id: str, code: int) -> None:  # noqa: ARG002
+        """Always Unsupported: a simulated container is told to die by an annotation."""
+        raise Unsupported(f"{name} has no process {container_id}: its containers are simulated.")
 
     def queue(
         self,

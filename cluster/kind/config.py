@@ -15,8 +15,13 @@ POD_SUBNET = "10.244.0.0/16"
 SERVICE_SUBNET = "10.96.0.0/16"
 
 
-CONTROLLERS = {"kube-api-qps": "200", "kube-api-burst": "400"}
-"""Twenty requests a second, the default, make the namespaces of a class take minutes to go."""
+CONTROLLERS = {
+    # With twenty requests a second, the default, the namespaces of a class take minutes to go.
+    "kube-api-qps": "200",
+    "kube-api-burst": "400",
+    "horizontal-pod-autoscaler-sync-period": "5s",
+}
+"""Flags of the controller manager."""
 
 
 def kind_config(

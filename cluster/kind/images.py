@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster.bundle.archive import image_id
 from cluster.bundle.manifest import Item
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
-from cluster.bundle.source.lab import LOAD, METRICS
+from cluster.bundle.source.lab import CURL, LOAD, METRICS, MODEL_IMAGES, NGINX
 from cluster.bundle.store import Store
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind.engine import Container, Engine
@@ -21,6 +21,7 @@ from cluster.paths import write_whole
 _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
 _MIRROR = "/kind/mirror"
+_ASK = f"cat {_LOADED}; ctr --namespace=k8s.io images ls --quiet"
 _AT_ONCE = 3
 _OURS = frozenset({METRICS, LOAD})
 """Images that run on the control plane, so that workers are for the labs' Pods alone."""
@@ -139,6 +140,35 @@ def reachable(seconds: float = 2.0) -> bool:
         return False
 
 
+def lab_images_missing() -> list[str]:
+    """Images of the labs that are not in the store, by name."""
+    there = {name for item in Store().items() for name in item.names}
+    wanted = [f"{m.repository}:{version}" for m in MODEL_IMAGES for version in m.versions]
+    return [name for name in (*wanted, NGINX[0], CURL[0]) if name not in there]
+
+
+def ensure_lab_images(engine: Engine, progress: Progress) -> None:
+    """The labs' images in the store: from registries where they are reached, else built.
+
+    Without them right Pods would not start, and look like the learner's mistake. Raises
+    CannotProvide where there is no way to them.
+    """
+    lacking = lab_images_missing()
+    if not lacking:
+        return
+    if reachable():
+        from cluster.bundle.registry import collect_labs
+
+        collect_labs(engine, Store(), progress)
+        return
+    from cluster.bundle.source import build, unavailable
+
+    if reason := unavailable():
+        words = f"The labs' image {lacking[0]} is not at hand, and no registry can be reached."
+        raise CannotProvide(f"{words} {reason}", "mlk8s bundle load FILE")
+    build(Store(), progress)
+
+
 def load_lab_images(engine: Engine, nodes: list[Container], progress: Progress) -> tuple[str, ...]:
     """Give every node the images of the store that it lacks: workers those of the labs, the
     control plane metrics-server and the load generator. Returns the digests of all."""
@@ -166,13 +196,26 @@ def _meant_for(node: Container, items: list[Item]) -> list[Item]:
 
 
 def _give(engine: Engine, store: Store, node: Container, items: list[Item]) -> None:
-    had = set(engine.run("exec", node.name, "cat", _LOADED, check=False).split())
-    missing = [item for item in items if item.sha256 not in had]
+    # Both what was loaded and what is there: a Pod whose image has gone would look like a mistake.
+    had = set(engine.run("exec", node.name, "sh", "-c", _ASK, check=False).split())
+    missing = [
+        item
+        for item in items
+        if item.sha256 not in had or not had.issuperset(map(full_name, item.names))
+    ]
     for item in missing:
         load_into(engine, node.name, store.path(item))
     if missing:
-        now = sorted(had | {item.sha256 for item in items})
+        now = sorted(item.sha256 for item in items)
         engine.run("exec", node.name, "sh", "-c", f"echo {' '.join(now)} > {_LOADED}")
+
+
+def full_name(image: str) -> str:
+    """An image's name as container runtimes complete it."""
+    first, _, rest = image.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"docker.io/{image}" if rest else f"docker.io/library/{image}"
 
 
 def load_into(engine: Engine, node: str, archive: Path) -> None:
@@ -183,4 +226,10 @@ def load_into(engine: Engine, node: str, archive: Path) -> None:
         f"mkdir -p {_MIRROR} && cat > {place}.new && mv {place}.new {place} && "
         f"ctr --namespace=k8s.io images import --local --digests=false {place}"
     )
-    engine.run("exec", "--interactive", node, "sh", "-c", script, stdin=archive, seconds=300)
+    try:
+        engine.run("exec", "--interactive", node, "sh", "-c", script, stdin=archive, seconds=300)
+    except ClusterError as error:
+        if "no space left" not in str(error).lower():
+            raise
+        words = f"The disk is full: {node} has no room for the labs' images."
+        raise ClusterError(words, "Free some space, then run `mlk8s up` again.") from error

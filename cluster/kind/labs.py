@@ -7,24 +7,17 @@ from collections.abc import Iterator
 from queue import LifoQueue
 from types import TracebackType
 
-from cluster.kind.provider import KindProvider
+from cluster.kind.provider import LABS, KindProvider
 from cluster.kind.state import clusters_dir
 from cluster.locks import holding
 from cluster.model import ClusterSpec, ClusterStatus, Progress, silent
 
-NAME = "mlk8s-lab"
 _PATIENCE = 900.0
 
 
 def name_of(number: int = 1) -> str:
     """The name of the first, second, ... of these clusters."""
-    return NAME if number == 1 else f"{NAME}-{number}"
-
-
-def names(provider: KindProvider | None = None) -> list[str]:
-    """Those that are there."""
-    found = (provider or KindProvider()).names()
-    return [name for name in found if name == NAME or name.startswith(f"{NAME}-")]
+    return LABS if number == 1 else f"{LABS}-{number}"
 
 
 class LabClusters:
@@ -37,7 +30,7 @@ class LabClusters:
             self._free.put(number)
         self._numbers = range(1, size + 1)
         self._progress = progress
-        self._before = frozenset(names())
+        self._before = frozenset(KindProvider().lab_clusters())
         self._ready: dict[int, ClusterSpec] = {}
 
     def __enter__(self) -> LabClusters:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import resource
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.kind.engine import Engine
 
 _SYS_RESOURCE = 24  # CAP_SYS_RESOURCE, see capabilities(7)
 CGROUP = Path("/sys/fs/cgroup")
@@ -55,3 +59,22 @@ def podman_settings() -> str:
     if mixed_cgroups() and shutil.which("runc"):
         parts.append('[engine]\nruntime = "runc"\n')
     return "\n".join(parts)
+
+
+MEMORY = 4 << 30
+WATCHERS = ("max_user_instances", 128)
+"""Below this many inotify instances, four nodes do not start."""
+
+
+def too_weak(engine: Engine) -> str:
+    """Why clusters would hardly run here, in words that follow "but"; or nothing."""
+    machine = engine.machine()
+    if machine.cpus < 2:
+        return "there is only one processor for it"
+    if machine.memory < MEMORY:
+        return f"{engine.name} has {machine.memory / (1 << 30):.1f} GiB of memory, and it needs 4"
+    try:
+        instances = int((PROC / "sys/fs/inotify" / WATCHERS[0]).read_text())
+    except (OSError, ValueError):
+        return ""
+    return "this machine allows too few inotify instances" if instances < WATCHERS[1] else ""

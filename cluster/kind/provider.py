@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.api import Api
-from cluster.binaries import ensure
+from cluster.binaries import ensure, missing
 from cluster.bundle.registry import NODE_IMAGE as OFFICIAL
 from cluster.bundle.source.lab import LOAD
 from cluster.bundle.store import Store
@@ -18,7 +18,7 @@ from cluster.kind import addons, images, nodes, probe, sizes, state, traffic
 from cluster.kind.bringup import Kind
 from cluster.kind.config import kind_config
 from cluster.kind.engine import Container, Engine, find_engine
-from cluster.kind.machine import may_raise_limits
+from cluster.kind.machine import may_raise_limits, too_weak
 from cluster.kind.state import Folder, Record
 from cluster.locks import as_cluster_error
 from cluster.model import (
@@ -31,6 +31,8 @@ from cluster.model import (
     silent,
 )
 
+LABS = "mlk8s-lab"
+"""How clusters for labs with nodes of their own are called; numbered from the second on."""
 MODULES = Path("/lib/modules")
 _NODES_SECONDS = 180.0
 _PROBE_SECONDS = 60.0
@@ -62,6 +64,20 @@ class KindProvider:
         except ClusterError:
             return ""
 
+    def not_at_once(self) -> str:
+        """Why a cluster could not be there within a minute or two, in words that follow "but"; or
+        nothing. Looks only; nothing is fetched or built."""
+        if not self.image_at_hand():
+            return "has no node image yet, and making one takes minutes"
+        if missing_images := images.lab_images_missing():
+            return f"the labs' image {missing_images[0]} is not at hand"
+        if missing(["kind"]):
+            return "kind itself is not here yet"
+        try:
+            return too_weak(find_engine())
+        except ClusterError as error:
+            return str(error)
+
     def create(self, spec: ClusterSpec, progress: Progress = silent) -> ClusterStatus:
         """Bring the cluster up, or repair what is there and bring it in line with `spec`.
 
@@ -74,6 +90,7 @@ class KindProvider:
         with as_cluster_error(), folder.locked():
             old = folder.read()
             image = images.ensure_node_image(engine, progress)
+            images.ensure_lab_images(engine, progress)
             kind = Kind(ensure(["kind"], progress)["kind"], engine)
             _sweep(engine, kind, folder, progress)
             record = Record(
@@ -150,6 +167,10 @@ class KindProvider:
         """Clusters of this provider on this machine, running or not."""
         return state.names()
 
+    def lab_clusters(self) -> list[str]:
+        """Those of `cluster.kind.labs`, which stay for the next run."""
+        return [name for name in self.names() if name == LABS or name.startswith(f"{LABS}-")]
+
     def kubeconfig(self, name: str) -> Path:
         """The cluster's own kubeconfig. Raises ClusterDown if there is no such cluster."""
         folder = Folder(name)
@@ -169,12 +190,10 @@ class KindProvider:
         self.kubeconfig(name)
 
     def load(self, name: str, namespace: str, service: str, rate: float) -> None:
-        """Let real requests be sent to a Service. Where nodes are smaller than the lab says, so is
-        the rate: each replica is as busy as it would be. Raises Unsupported, ClusterError."""
+        """Let real requests be sent to a Service. Raises Unsupported, or another ClusterError."""
         record = Folder(name).read()
         if record is None or record.capabilities.load is None:
             raise Unsupported(f"{name} has no image of the load generator: `mlk8s bundle build`.")
-        rate *= record.capabilities.size_factor
         with Api(Folder(name).access(), timeout=15) as api:
             traffic.put_load(api, namespace, service, rate, record.spec.servers)
 

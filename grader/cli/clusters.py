@@ -43,13 +43,14 @@ def up(provider: Provider = "auto", as_json: Json = False) -> None:
     """
     from cluster.choose import choose_provider
     from cluster.model import ClusterSpec
-    from grader.grading.where import CLUSTER_NAME, all_servers
+    from grader.grading.where import CLUSTER_NAME, all_servers, fetch_crds
     from grader.report.progress import ProgressView
 
     chosen, reason = choose_provider(provider)
     err().print(f"Cluster: {reason}", markup=False)
     with ProgressView(err()) as view:
         made = chosen.create(ClusterSpec(name=CLUSTER_NAME, servers=all_servers()), view)
+        fetch_crds(view)
     if as_json:
         typer.echo(made.model_dump_json(indent=2))
         return
@@ -58,19 +59,18 @@ def up(provider: Provider = "auto", as_json: Json = False) -> None:
 
 
 def down(provider: Provider = "auto", as_json: Json = False) -> None:
-    """Remove the cluster that `up` made, and nothing else.
+    """Remove the cluster that `up` made and those that labs have left, and nothing else.
 
     Examples:
 
         mlk8s down
     """
-    from cluster.choose import choose_provider
+    from cluster.choose import remove
     from grader.grading.where import CLUSTER_NAME
     from grader.report.progress import ProgressView
 
-    chosen, _ = choose_provider(provider)
     with ProgressView(err()) as view:
-        removed = chosen.delete(CLUSTER_NAME, view)
+        removed = remove(provider, CLUSTER_NAME, view)
     if as_json:
         typer.echo(json.dumps({"removed": removed}))
         return

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader.cli.check import Json, LabName
 from grader.cli.consoles import out
+from grader.errors import UsageError
+
+if TYPE_CHECKING:
+    from grader.model.lab import Lab
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,20 +64,29 @@ def start(
     into: Annotated[
         Path | None, typer.Option(help="Folder for your work; work/LAB if not said.")
     ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="Draw this case again, in labs that draw one.")
+    ] = None,
 ) -> None:
     """Copy a lab's starter files into your work folder. Files that are there stay as they are.
+
+    Some labs draw a case of your own. Its seed is kept in seed.yaml, and the same seed gives the
+    same case again.
 
     Examples:
 
         mlk8s start 14
 
         mlk8s start 02 --into ~/k8s-labs/02
+
+        mlk8s start 07 --seed k7f3wq
     """
     from grader.load.labs import find_lab
 
     found = find_lab(lab)
     target = into or Path("work") / found.id
-    copied, kept = copy_starter(found.starter, target)
+    with _starter(found, target, seed) as starter:
+        copied, kept = copy_starter(starter, target)
     console = out()
     for name in copied:
         console.print(f"new   {target / name}", markup=False)
@@ -80,6 +95,34 @@ def start(
     where = "" if into is None else f" --submission {target}"
     console.print(f"\nTask    {found.readme}", markup=False, soft_wrap=True)
     console.print(f"Check   mlk8s check {found.number}{where}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _starter(lab: Lab, target: Path, wanted: str | None) -> Iterator[Path]:
+    """The folder to copy from; in a seeded lab a temporary one with the learner's own case."""
+    if not lab.file.seeded:
+        if wanted is not None:
+            raise UsageError(f"lab {lab.number} is the same for everybody", "Leave --seed out.")
+        yield lab.starter
+        return
+    import shutil
+    import tempfile
+
+    from grader.load.seeds import fill_folder, new_seed, seed_of
+    from grader.model.draws import SEED
+
+    known = seed_of(target)
+    if wanted is not None and not SEED.match(wanted):
+        raise UsageError(f"{wanted!r} is no seed", "A seed is letters, digits and dashes: k7f3wq.")
+    if wanted is not None and known not in (None, wanted):
+        raise UsageError(
+            f"{target} holds the case {known} already", "Use --into for another folder."
+        )
+    with tempfile.TemporaryDirectory(prefix="mlk8s-start-") as scratch:
+        folder = Path(scratch) / "starter"
+        shutil.copytree(lab.starter, folder)
+        fill_folder(lab, folder, wanted or known or new_seed())
+        yield folder
 
 
 def copy_starter(starter: Path, target: Path) -> tuple[list[Path], list[Path]]:

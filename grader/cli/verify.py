@@ -27,9 +27,14 @@ def verify(
     labs: Annotated[list[str] | None, typer.Argument(help="Labs to prove; all if none.")] = None,
     cluster: Annotated[str, typer.Option(help="embedded, kind or none (files only).")] = "embedded",
     jobs: Annotated[int, typer.Option(min=1, max=16, help="Submissions at a time.")] = 4,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="Cases to draw in labs that draw one.")
+    ] = 3,
     as_json: Json = False,
 ) -> None:
     """Prove that the labs' checks are right: for lab authors and the project's own tests.
+
+    In labs that draw a case for each learner, several seeds are proven.
 
     The solution must pass twice, the starter must not. Each mistake of the corpus must fail just
     the checks it names, each variant must pass in full, and a mistake must fail every check.
@@ -46,16 +51,20 @@ def verify(
     from grader.load.labs import all_labs, find_lab
     from grader.verify.prove import entries_of, prove
 
+    drawn = tuple(f"verify-{place}" for place in range(seeds))
     chosen = [find_lab(name) for name in labs] if labs else all_labs()
     proofs = []
     with ExitStack() as stack:
         size = LAB_CLUSTERS if cluster == "kind" else 1
-        player = None if cluster == "none" else stack.enter_context(Player(cluster, size))
+        player = (
+            None if cluster == "none" else stack.enter_context(Player(cluster, size, at_once=jobs))
+        )
         bar = stack.enter_context(Bar(console=err(), disable=as_json or not err().is_terminal))
         for lab in chosen:
-            task = bar.add_task(f"Lab {lab.number}", total=entries_of(lab))
+            task = bar.add_task(f"Lab {lab.number}", total=entries_of(lab, drawn))
             workers = min(jobs, LAB_CLUSTERS) if lab.file.isolation == "cluster" else jobs
-            proofs.append(prove(lab, player, workers, lambda _, t=task: bar.advance(t)))  # type: ignore[misc]
+            step = lambda _, t=task: bar.advance(t)  # noqa: E731
+            proofs.append(prove(lab, player, workers, step, drawn))
     if as_json:
         typer.echo(json.dumps([asdict(proof) for proof in proofs], indent=2))
     else:

@@ -36,11 +36,22 @@ class Options:
 def load(lab: Lab, path: Path, name: str | None = None) -> Submission:
     """The submission at `path`, held against the lab's allow-list and namespaces."""
     from grader.load import load_submission
+    from grader.load.builds import cannot_render
+    from grader.load.seeds import with_draws
 
-    rules = lab.file
-    return load_submission(
-        path, name=name, kinds=rules.kinds, namespaces=rules.namespaces, forms=rules.forms
+    rules, render = lab.file, cannot_render
+    if rules.kustomize:
+        from grader.grading.kustomize import render
+    submission = load_submission(
+        path,
+        name=name,
+        kinds=rules.kinds,
+        namespaces=rules.namespaces,
+        forms=rules.all_forms,
+        builds=rules.kustomize,
+        render=render,
     )
+    return with_draws(lab, submission)
 
 
 def grade(
@@ -116,6 +127,7 @@ def judge_recordings(lab: Lab, paths: list[Path]) -> list[Result]:
 def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
     """The case that a stored recording holds, files included."""
     from grader.load import from_sources
+    from grader.load.seeds import with_draws
     from grader.model.manifest import SourceFile
     from grader.model.recording_file import read_recording
 
@@ -127,8 +139,10 @@ def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
         sources,
         kinds=rules.kinds,
         namespaces=rules.namespaces,
-        forms=rules.forms,
+        forms=rules.all_forms,
+        builds=rules.kustomize,
     )
+    submission = with_draws(lab, submission)
     return Case(key or recording.submission, submission, recording, path)
 
 

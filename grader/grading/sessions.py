@@ -20,12 +20,20 @@ class Player:
     """Plays submissions from several threads; a context manager that removes what it made.
 
     Labs with `isolation: namespace` share one cluster and one set of watches. Those with
-    `isolation: cluster` take fresh clusters of a pool, `size` of which are made ahead.
+    `isolation: cluster` take fresh clusters of a pool, `size` of which are made ahead. `at_once` is
+    the number of threads that play on the shared cluster.
     """
 
-    def __init__(self, where: str = "embedded", size: int = 1, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        where: str = "embedded",
+        size: int = 1,
+        progress: Progress = silent,
+        at_once: int = 4,
+    ) -> None:
         self._where = where
         self._size = size
+        self._at_once = at_once
         self._progress = progress
         self._stack = ExitStack()
         self._lock = Lock()
@@ -80,6 +88,6 @@ class Player:
         with self._lock:
             if self._shared is None:
                 status = shared_cluster(self._where, lab.file.servers, self._progress)
-                session = self._stack.enter_context(Session(status))
+                session = self._stack.enter_context(Session(status, at_once=self._at_once))
                 self._shared = (status, session)
             return self._shared

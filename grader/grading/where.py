@@ -28,6 +28,7 @@ def cluster_for(
     from cluster.errors import ClusterError
 
     _known(where)
+    where = suited(lab, where)
     try:
         prepare_tools(lab, progress)
         if where.startswith(CONTEXT):
@@ -42,7 +43,8 @@ def cluster_for(
         elif lab.file.isolation == "cluster" and where == "kind":
             from cluster.kind.labs import lab_cluster
 
-            with lab_cluster(ClusterSpec(nodes=lab.file.nodes), progress) as status:
+            spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
+            with lab_cluster(spec, progress) as status:
                 yield status
         elif lab.file.isolation == "cluster":
             from cluster.embedded import fresh
@@ -81,6 +83,38 @@ def all_servers() -> tuple[ServerModel, ...]:
         for server in lab.file.servers
     }
     return tuple(found.values())
+
+
+def fetch_crds(progress: Progress = silent) -> None:
+    """Bring the custom resource definitions of all labs into the cache, for later without a
+    network. Where they cannot be had now, the labs that need them say so."""
+    import contextlib
+
+    from cluster.crds.fetch import ensure
+    from cluster.errors import ClusterError
+    from grader.load.labs import all_labs
+
+    for name in sorted({name for lab in all_labs() for name in lab.file.crds}):
+        with contextlib.suppress(ClusterError):
+            ensure([name], progress)
+
+
+def suited(lab: Lab, where: str) -> str:
+    """The kind of cluster for this lab, from what was asked for.
+
+    Raises UsageError where a lab is asked to be played on a cluster on which its verdicts have not
+    been proven.
+    """
+    if where == "kind" and "kind" not in lab.file.clusters:
+        raise UsageError(
+            f"lab {lab.number} has not been proven on real containers yet",
+            f"mlk8s check {lab.number} --cluster embedded",
+        )
+    if where != "auto" or lab.file.live:
+        return where
+    # A lab with nodes of its own would take a second cluster of containers, and a minute.
+    shares = lab.file.isolation == "namespace"
+    return "auto" if shares and "kind" in lab.file.clusters else "embedded"
 
 
 def _known(where: str) -> None:

@@ -157,4 +157,5 @@ def _cluster(case: Case) -> ClusterInfo:
         kubernetes=recording.kubernetes,
         simulated=simulated,
         time_factor=capabilities.time_factor,
+        size_factor=capabilities.size_factor,
     )

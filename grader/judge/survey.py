@@ -11,7 +11,7 @@ from grader.judge.check import CheckInfo, info_of
 from grader.model.lab import Lab
 from grader.model.result import NEEDS_ORDER, Needs
 
-HERE: dict[str, Needs] = {"none": "manifests", "embedded": "kubelet", "kind": "containers"}
+HERE: dict[str, Needs] = {"none": "manifests", "embedded": "load", "kind": "containers"}
 """The strongest evidence that each cluster can supply."""
 
 

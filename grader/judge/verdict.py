@@ -18,12 +18,16 @@ _PROVE: dict[Needs, str] = {
     "manifests": "mlk8s check {lab} --cluster none",
     "control-plane": "mlk8s check {lab} --cluster embedded",
     "kubelet": "mlk8s check {lab} --cluster embedded",
+    "load": "mlk8s check {lab} --cluster embedded",
     "containers": "mlk8s check {lab} --cluster kind",
 }
+_SMALLER = "mlk8s check {lab}"
+"""Without --live amounts are made smaller for a small machine."""
 _WHAT: dict[Needs, str] = {
     "manifests": "the files",
     "control-plane": "a real control plane",
     "kubelet": "a cluster whose Pods run, real or simulated",
+    "load": "a cluster that can put requests on a Service, real or simulated",
     "containers": "real containers",
 }
 
@@ -52,7 +56,9 @@ def _refuse(
     if uses_recording and case.broken():
         return _result(info, "error", expected="a complete recording", observed=case.broken())
     if uses_recording and case.source(info.needs) is None:
-        prove = _PROVE[info.needs].format(lab=lab.split("-", 1)[0])
+        prove = (_SMALLER if _too_small(case) else _PROVE[info.needs]).format(
+            lab=lab.split("-", 1)[0]
+        )
         return _result(
             info,
             "not_provable",
@@ -145,4 +151,9 @@ def _arguments(info: CheckInfo, case: Case) -> dict[str, Any]:
 def _supply(case: Case) -> str:
     if case.recording is None:
         return "files only: no cluster was used"
-    return f"the {case.recording.provider} cluster, which has none"
+    return _too_small(case) or f"the {case.recording.provider} cluster, which has none"
+
+
+def _too_small(case: Case) -> str:
+    """Why the machine had no room for right Pods, where that is so."""
+    return case.recording.capabilities.too_small if case.recording else ""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from grader.errors import SubmissionError
+from grader.load.builds import (
+    Render,
+    build_all,
+    cannot_render,
+    is_rendered,
+    recorded_render,
+)
 from grader.load.files import read_files
 from grader.load.forms import forms, is_form
+from grader.load.kustomize import part_files
 from grader.load.limits import MAX_FILE_BYTES, MAX_TOTAL_BYTES, Budget, human
 from grader.load.objects import Draft, drafts
 from grader.load.policy import policy_problems
@@ -25,6 +33,8 @@ class Rules(NamedTuple):
     kinds: Sequence[str] | None
     namespaces: Sequence[str]
     forms: Sequence[str]
+    builds: Mapping[str, str]
+    render: Render
 
 
 def load_submission(
@@ -34,17 +44,21 @@ def load_submission(
     kinds: Sequence[str] | None = None,
     namespaces: Sequence[str] = (),
     forms: Sequence[str] = (),
+    builds: Mapping[str, str] | None = None,
+    render: Render = cannot_render,
 ) -> Submission:
     """Read a file, or a folder with all its manifests, as one submission.
 
     `kinds` are those that the lab allows (None: `DEFAULT_KINDS`); `namespaces` the lab's own
-    (empty: any); `forms` are patterns of the files that hold no Kubernetes objects. What is wrong
-    with an object becomes a Problem. UsageError says that there is nothing to read;
-    SubmissionError, with file and line, that a file cannot be read as manifests at all.
+    (empty: any); `forms` are patterns of the files that hold no Kubernetes objects; `builds` are
+    the kustomize trees (name -> folder), and `render` builds one. What is wrong with an object
+    becomes a Problem. UsageError says that there is nothing to read; SubmissionError, with file
+    and line, that a file cannot be read as manifests at all.
     """
     budget = Budget()
     files = [(file, decode(data, file)) for file, data in read_files(path, budget)]
-    return _build(name or path.resolve().name, files, Rules(kinds, namespaces, forms), budget)
+    rules = Rules(kinds, namespaces, forms, builds or {}, render)
+    return _build(name or path.resolve().name, files, rules, budget)
 
 
 def from_sources(
@@ -54,21 +68,28 @@ def from_sources(
     kinds: Sequence[str] | None = None,
     namespaces: Sequence[str] = (),
     forms: Sequence[str] = (),
+    builds: Mapping[str, str] | None = None,
 ) -> Submission:
     """The same from text held in a recording, where Secrets are hashed already.
 
-    Objects, places, problems and digest are those of the load that the sources came from.
+    Objects, places, problems and digest are those of the load that the sources came from; what
+    was built then is not built again.
     """
     budget = Budget()
     files: list[tuple[str, str]] = []
+    rendered: dict[str, str] = {}
     for source in sources:
         size = len(source.text.encode("utf-8", "surrogatepass"))
         budget.bytes += size
         if size > MAX_FILE_BYTES or budget.bytes > MAX_TOTAL_BYTES:
             limit = human(MAX_FILE_BYTES)
             raise SubmissionError(f"The file is larger than {limit}.", where=source.path)
-        files.append((source.path, source.text))
-    return _build(name, files, Rules(kinds, namespaces, forms), budget)
+        if is_rendered(source.path):
+            rendered[source.path] = source.text
+        else:
+            files.append((source.path, source.text))
+    rules = Rules(kinds, namespaces, forms, builds or {}, recorded_render(builds or {}, rendered))
+    return _build(name, files, rules, budget)
 
 
 def _build(
@@ -82,10 +103,13 @@ def _build(
     problems: list[Problem] = []
     redactor = Redactor()
     sources: list[SourceFile] = []
+    parts = part_files(file for file, _ in files) if rules.builds else frozenset()
     for file, text in files:
         parsed, duplicates = documents(text, file, budget)
         problems += duplicates
-        if is_form(file, rules.forms):
+        if file in parts:
+            shapeless: list[Problem] = []
+        elif is_form(file, rules.forms):
             written, shapeless = forms(parsed, file)
             filled += written
         else:
@@ -93,7 +117,7 @@ def _build(
             found += objects
         problems += shapeless
         sources.append(SourceFile(file, redactor.redact(text)))
-    if not found and not filled and not problems:
+    if not found and not filled and not parts and not problems:
         raise SubmissionError(
             "The submission holds no Kubernetes object: its files are empty.",
             where=files[0][0] if files else "",
@@ -106,10 +130,26 @@ def _build(
     manifests = [draft.manifest for draft in found]
     problems += schema_problems(found, kinds)
     problems += policy_problems(manifests, kinds, rules.namespaces)
+    built, wrong, texts = build_all(
+        {file: redactor.redact(text) for file, text in files if file in parts},
+        rules.builds,
+        rules.render,
+        lambda found: (
+            schema_problems(found, kinds)
+            + policy_problems([draft.manifest for draft in found], kinds, rules.namespaces)
+        ),
+    )
+    problems += wrong
     order = {file: index for index, (file, _) in enumerate(files)}
     problems.sort(key=lambda p: (order[p.place.file], p.place.line, p.place.column))
     return Submission(
-        name, digest(sources), tuple(manifests), tuple(problems), tuple(sources), tuple(filled)
+        name,
+        digest(sources),
+        tuple(manifests),
+        tuple(problems),
+        (*sources, *texts),
+        tuple(filled),
+        builds=built,
     )
 
 

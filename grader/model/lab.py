@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.crds.catalog import CrdSetName
-from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel
-from grader.model.scenario import Drain, Step
+from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel, VolumeSpec
+from grader.model.scenario import Apply, Drain, Step
 
 DEFAULT_KINDS: tuple[str, ...] = (
     "Namespace",
@@ -34,6 +34,24 @@ DEFAULT_KINDS: tuple[str, ...] = (
 own namespaces."""
 
 
+DRAWS_FILE = "draws.yaml"
+"""The choices of a seeded lab; see `grader.model.draws`."""
+
+SEED_FILE = "seed.yaml"
+"""The file of a submission to a seeded lab that holds its seed, as `seed: k7f3wq`."""
+
+
+class LabVolume(VolumeSpec):
+    """A PersistentVolume that each run gets for itself, kept for one claim.
+
+    `claim` is the name of the only claim that can be bound to it, in `namespace`: the lab's first
+    one if not said. On the cluster its name is followed by the run's.
+    """
+
+    claim: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    namespace: str | None = None
+
+
 class LabFile(BaseModel):
     """What lab.yaml holds. Unknown keys are an error, so that a typing slip is found at once."""
 
@@ -51,15 +69,36 @@ class LabFile(BaseModel):
     forms: tuple[str, ...] = Field(
         default=(), description="Patterns of the submission's YAML files that hold no objects."
     )
+    kustomize: dict[str, str] = Field(
+        default={},
+        description="Kustomize trees of the submission that are built: name -> folder.",
+    )
+    seeded: bool = Field(
+        default=False,
+        description="Whether each learner's case is drawn: draws.yaml holds the choices.",
+    )
     crds: tuple[CrdSetName, ...] = Field(
         default=(), description="Custom resource definitions that the cluster must have."
     )
     nodes: tuple[NodeSpec, ...] = DEFAULT_NODES
     servers: tuple[ServerModel, ...] = ()
+    volumes: tuple[LabVolume, ...] = Field(
+        default=(), description="PersistentVolumes that are there before the scenario begins."
+    )
     scenario: tuple[Step, ...] = Field(min_length=1)
+    clusters: tuple[Literal["embedded", "kind"], ...] = Field(
+        default=("embedded",),
+        min_length=1,
+        description="Where the lab's whole corpus gets the verdicts that it must.",
+    )
     live: bool = Field(
         default=False, description="Whether `check --live` makes sense for this lab."
     )
+
+    @property
+    def all_forms(self) -> tuple[str, ...]:
+        """Patterns of every file that holds no objects, the seed's included."""
+        return (*self.forms, SEED_FILE) if self.seeded else self.forms
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> LabFile:
@@ -67,6 +106,20 @@ class LabFile(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two steps are called {twice[0]!r}: give one a name with `as`")
+        return self
+
+    @model_validator(mode="after")
+    def _builds_are_named(self) -> LabFile:
+        wanted = {s.action.build for s in self.scenario if isinstance(s.action, Apply)} - {None}
+        if unknown := sorted(wanted - self.kustomize.keys(), key=str):
+            raise ValueError(f"apply names the build {unknown[0]!r}, which kustomize does not")
+        return self
+
+    @model_validator(mode="after")
+    def _volumes_are_for_own_namespaces(self) -> LabFile:
+        for volume in self.volumes:
+            if volume.namespace not in (None, *self.namespaces):
+                raise ValueError(f"volume {volume.name!r} is for a namespace that is not the lab's")
         return self
 
     @model_validator(mode="after")
@@ -112,7 +165,9 @@ class Lab(BaseModel):
     def digest(self) -> str:
         """SHA-256 over the lab's scenario and checks: what a verdict depends on."""
         digest = hashlib.sha256()
-        for path in (self.root / "lab.yaml", *self.check_files):
+        drawn = sorted(self.starter.rglob("*.yaml")) if self.file.seeded else []
+        draws = [self.root / DRAWS_FILE, *drawn] if self.file.seeded else []
+        for path in (self.root / "lab.yaml", *self.check_files, *draws):
             content = path.read_bytes() if path.is_file() else b""
             digest.update(f"{path.name} {len(content)}\n".encode() + content)
         return digest.hexdigest()

@@ -25,8 +25,8 @@ class Problem(NamedTuple):
     """One thing that is wrong with a manifest, in one sentence.
 
     `kind` is `unknown-field`, `wrong-type`, `missing-field`, `bad-value`, `unknown-kind`,
-    `duplicate-object`, `duplicate-key`, `not-an-object`, `not-a-form`, `foreign-namespace` or
-    `kind-not-allowed`.
+    `duplicate-object`, `duplicate-key`, `not-an-object`, `not-a-form`, `not-buildable`,
+    `foreign-namespace` or `kind-not-allowed`.
     """
 
     kind: str
@@ -109,7 +109,8 @@ class SourceFile:
 class Submission:
     """A whole submission: its objects in file order, what is wrong with them, and their sources.
 
-    `name` is what the learner or class calls it; `digest` is SHA-256 over paths and contents.
+    `name` is what the learner or class calls it; `digest` is SHA-256 over paths and contents. In a
+    seeded lab `drawn` is what the seed drew, and `start` the files that the learner began with.
     """
 
     name: str
@@ -118,6 +119,23 @@ class Submission:
     problems: tuple[Problem, ...] = ()
     sources: tuple[SourceFile, ...] = field(default=(), repr=False)
     forms: tuple[Form, ...] = ()
+    drawn: Mapping[str, Any] = field(default_factory=dict)
+    start: Submission | None = field(default=None, repr=False)
+    builds: tuple[Build, ...] = ()
+
+    def build(self, name: str) -> Build | None:
+        """What the lab calls by this name under `kustomize`, or None."""
+        return next((build for build in self.builds if build.name == name), None)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A kustomize tree of a submission, built: its objects, or why it could not be built."""
+
+    name: str
+    folder: str
+    built: Submission | None = None
+    error: str = ""
 
 
 def _metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:

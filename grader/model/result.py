@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["passed", "failed", "blocked", "not_provable", "error"]
-Needs = Literal["manifests", "control-plane", "kubelet", "containers"]
+Needs = Literal["manifests", "control-plane", "kubelet", "load", "containers"]
 
-NEEDS_ORDER: tuple[Needs, ...] = ("manifests", "control-plane", "kubelet", "containers")
+NEEDS_ORDER: tuple[Needs, ...] = ("manifests", "control-plane", "kubelet", "load", "containers")
 
 
 class _Model(BaseModel):
@@ -53,6 +53,7 @@ class ClusterInfo(_Model):
     kubernetes: str | None = None
     simulated: list[str] = Field(default_factory=list)
     time_factor: float = 1.0
+    size_factor: float = 1.0
 
 
 class Versions(_Model):

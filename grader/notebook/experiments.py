@@ -42,7 +42,8 @@ class Experiment(Shown):
         """A table of what was seen.
 
         `what` is endpoints (of a Service, over time), replicas (of a Deployment, over time), pods,
-        placement (both as they were at the end), answers (of the API server) or logs. `of` narrows
+        placement (both as they were at the end), causes (why of something is unhealthy),
+        answers (of the API server) or logs. `of` narrows
         it to `Kind/name`, or for endpoints names the Service; `during` to one step.
         """
         return tables.evidence(self, what, of, during)
@@ -146,7 +147,10 @@ def _sources(desk: Desk, manifests: str | Sequence[str]) -> list[SourceFile]:
             return [SourceFile("cell.yaml", manifests)]
         manifests = [manifests]
     if manifests:
-        return [_file(desk, name) for name in manifests]
+        return [
+            SourceFile(f"cell-{number}.yaml", name) if "\n" in name else _file(desk, name)
+            for number, name in enumerate(manifests, 1)
+        ]
     found = sorted(p for p in desk.work.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
     if not found:
         raise NotebookStop(
@@ -203,7 +207,8 @@ def _stage(
     """The submission, and the lab with the experiment's steps, namespaces and servers."""
     from grader.load import from_sources
 
-    submission = from_sources("experiment", sources, kinds=lab.file.kinds)
+    rules = lab.file
+    submission = from_sources("experiment", sources, kinds=rules.kinds, forms=rules.all_forms)
     found = dict.fromkeys(m.namespace for m in submission.manifests if m.namespace)
     more = tuple(ServerModel.model_validate(server) for server in servers)
     file = lab.file.model_copy(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.model.manifest import Manifest
-from grader.observe.client import APPLY, Api, ApiAnswer
+from grader.observe.client import APPLY, JSON_PATCH, Api, ApiAnswer
 from grader.observe.isolation import ENFORCE, LEVELS, LOWEST, OURS, QUOTA, remember_node
 from grader.observe.kinds import Kind
 from grader.observe.stage import Stage
@@ -95,7 +95,36 @@ def _create_or_apply(
         if said.reason != "AlreadyExists":
             return said
     path = kind.path(namespace, str(metadata["name"]))
+    if not dry_run:
+        adopt(stage.api, path, sender.manager)
     return server_side_apply(stage.api, path, value, user, dry_run, sender.manager)
+
+
+def adopt(api: Api, path: str, manager: str = MANAGER) -> None:
+    """Let an object that the run created count as applied, so that a field which the next version
+    leaves out is removed, as `kubectl apply` does.
+
+    Ownership by creation alone would keep such a field for ever. Same procedure as client-go's
+    `csaupgrade`; a conflict with another change is met by reading again.
+    """
+    for _ in range(5):
+        found = api.call("GET", path)
+        fields = (found.body.get("metadata") or {}).get("managedFields") or []
+        ours = [f for f in fields if f.get("manager") == manager and not f.get("subresource")]
+        if not found.ok or not ours or any(f.get("operation") == "Apply" for f in ours):
+            return
+        for entry in ours:
+            entry["operation"] = "Apply"
+        patch = [
+            {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+            {
+                "op": "replace",
+                "path": "/metadata/resourceVersion",
+                "value": found.body["metadata"]["resourceVersion"],
+            },
+        ]
+        if api.call("PATCH", path, patch, content=JSON_PATCH).code != 409:
+            return
 
 
 def server_side_apply(

@@ -38,15 +38,15 @@ def define(api: Api, kinds: Kinds, cluster: ClusterStatus, names: Sequence[CrdSe
             for one in definitions:
                 _apply(api, one)
             for one in definitions:
-                _await(api, kinds, one)
-        elif not all(_is_served(api, kinds, one) for one in definitions):
+                _await(api, one)
+        elif not all(_is_served(api, one) for one in definitions):
             crds = CRD_SETS[name]
             raise MachineError(
                 f"The cluster {cluster.name} does not have the custom resources of {crds.title}, "
                 "which this lab needs.",
                 f"Add them: {crds.installed_by}",
             )
-    kinds.forget_groups()
+    kinds.forget()
 
 
 def _apply(api: Api, definition: Json) -> None:
@@ -59,23 +59,35 @@ def _apply(api: Api, definition: Json) -> None:
         raise MachineError(f"The API server refused the definition {name}: {said.message}")
 
 
-def _await(api: Api, kinds: Kinds, definition: Json) -> None:
+def _await(api: Api, definition: Json) -> None:
     until = time.monotonic() + _PATIENCE
-    while not _is_served(api, kinds, definition):
+    while not _is_served(api, definition):
         if time.monotonic() > until:
             name = definition["metadata"]["name"]
             raise MachineError(f"The cluster does not serve {name} after {_PATIENCE:.0f} seconds.")
         time.sleep(0.05)
 
 
-def _is_served(api: Api, kinds: Kinds, definition: Json) -> bool:
-    """Established, and the API server answers for each version that it is to serve."""
+def _is_served(api: Api, definition: Json) -> bool:
+    """Established, and the API server lists objects of each version that it is to serve."""
     path = KNOWN["CustomResourceDefinition"].path(name=definition["metadata"]["name"])
-    status = api.get(path).body.get("status") or {}
+    found = api.get(path)
+    if not found.ok:
+        return False
+    status = found.body.get("status") or {}
     conditions = {entry["type"]: entry["status"] for entry in status.get("conditions") or []}
     if conditions.get("Established") != "True":
         return False
     spec = definition["spec"]
+    group, plural = spec["group"], spec["names"]["plural"]
     served = [version["name"] for version in spec["versions"] if version.get("served")]
-    found = [kinds.of(spec["names"]["kind"], f"{spec['group']}/{name}") for name in served]
-    return all(found) and all(api.get(kind.path()).ok for kind in found if kind)
+    return all(
+        _is_discovered(api, f"/apis/{group}/{version}", plural)
+        and api.get(f"/apis/{group}/{version}/{plural}", limit="1").ok
+        for version in served
+    )
+
+
+def _is_discovered(api: Api, root: str, plural: str) -> bool:
+    resources = api.get(root).body.get("resources") or []
+    return any(entry.get("name") == plural for entry in resources)

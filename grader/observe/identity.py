@@ -19,6 +19,34 @@ RUN_LABEL = "mlk8s.dev/run"
 _VERBS = ["get", "list", "watch", "create", "update", "patch", "delete"]
 """Written out: `*` would include `impersonate` on accounts and `escalate` on roles."""
 
+_READ = ["get", "list", "watch"]
+_TO_HAND_OUT: list[Json] = [
+    {
+        "apiGroups": [""],
+        "resources": ["pods", "pods/log", "services", "endpoints", "events", "configmaps"],
+        "verbs": _READ,
+    },
+    {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": _READ},
+    {"apiGroups": [""], "resources": ["pods/exec", "pods/portforward"], "verbs": ["create"]},
+    {
+        "apiGroups": ["apps"],
+        "resources": [
+            "deployments",
+            "deployments/scale",
+            "deployments/status",
+            "replicasets",
+            "statefulsets",
+        ],
+        "verbs": _VERBS,
+    },
+    {"apiGroups": ["batch"], "resources": ["jobs", "cronjobs"], "verbs": _VERBS},
+    {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": _VERBS},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": _READ},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": _READ},
+]
+"""What roles for people and pipelines usually hold. The API server lets nobody write a Role that
+allows more than the writer may do himself, so who may write Roles holds these in his namespaces."""
+
 _NO_CREATE = ["get", "patch"]
 _CREATED_BY_US = ("Namespace", "Node")
 
@@ -42,6 +70,8 @@ def role_rules(kinds: Iterable[Kind]) -> list[Json]:
     """What the identity may do in one of its namespaces, that Namespace itself included."""
     rules = []
     for kind in kinds:
+        if kind.name == "Role":
+            rules += _TO_HAND_OUT
         if kind.namespaced:
             rules.append(_rule(kind, _VERBS))
         elif kind.name == "Namespace":

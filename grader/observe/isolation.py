@@ -11,13 +11,14 @@ from typing import Any
 
 from cluster.processes import alive, myself
 from grader.errors import MachineError
-from grader.model.lab import Lab
+from grader.model.lab import Lab, LabVolume
 from grader.observe import identity
 from grader.observe.client import MERGE, Api, ApiAnswer
 from grader.observe.identity import RUN_LABEL
 from grader.observe.kinds import KNOWN, Kind, Kinds
 from grader.observe.names import Names
 from grader.observe.sizes import Sizes
+from grader.observe.volumes import volume_object
 
 Json = dict[str, Any]
 Object = dict[str, Any]
@@ -31,7 +32,14 @@ LEVELS = ("privileged", "baseline", "restricted")
 LOWEST = "baseline"
 
 OURS = "mlk8s.dev/"
-_GRANTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_GRANTS = (
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _HARD = {
     "pods": "120",
@@ -64,11 +72,18 @@ class Isolation:
     created: list[str] = field(default_factory=list)
     """Paths of the run's namespaces and other objects outside namespaces, in order of creation."""
     sizes: Sizes = field(default_factory=Sizes)
+    volumes: tuple[LabVolume, ...] = ()
+    """What the lab gives; each run has its own."""
 
     @property
     def user(self) -> str:
         """The identity of the submission."""
         return identity.user_of(self.run)
+
+    @property
+    def visitor(self) -> str:
+        """The name of the Pod that asks Services from inside; nobody can guess it."""
+        return f"mlk8s-visitor-{self.run}"
 
     def allows(self, kind: str) -> bool:
         """Whether the lab allows this kind."""
@@ -86,6 +101,8 @@ class Isolation:
             (kind == "ResourceQuota" and name == QUOTA)
             or (kind == "ConfigMap" and name == "kube-root-ca.crt")
             or (kind in _GRANTS and self._is_grant(str(name)))
+            or (kind == "Pod" and name == self.visitor)
+            or (kind == "Event" and (obj.get("involvedObject") or {}).get("name") == self.visitor)
         )
 
     def _is_grant(self, name: str) -> bool:
@@ -141,6 +158,7 @@ def plan(
         frozenset(lab.file.kinds) - wide,
         written_labels,
         sizes=sizes or Sizes(),
+        volumes=lab.file.volumes,
     )
 
 
@@ -160,7 +178,18 @@ def prepare(api: Api, isolation: Isolation, keep: bool = False) -> None:
         kind, metadata = KNOWN[grant["kind"]], grant["metadata"]
         path = kind.path(metadata.get("namespace", ""))
         _must(api.call("POST", path, grant), f"the {kind.name} {metadata['name']}")
+    _make_volumes(api, isolation)
     identity.await_grants(api, isolation.run, isolation.kinds, isolation.names.real)
+
+
+def _make_volumes(api: Api, isolation: Isolation) -> None:
+    for volume in isolation.volumes:
+        namespace = volume.namespace or isolation.names.lab[0]
+        real = isolation.names.to_real(namespace) or namespace
+        manifest = volume_object(volume, isolation.run, real, {RUN_LABEL: isolation.run})
+        name = str(manifest["metadata"]["name"])
+        _must(api.call("POST", KNOWN["PersistentVolume"].path(), manifest), f"a volume {name}")
+        isolation.created.append(KNOWN["PersistentVolume"].path(name=name))
 
 
 def _create_namespace(api: Api, manifest: Json) -> None:
@@ -248,6 +277,13 @@ def _remove_grants(api: Api, run: str) -> None:
         api.call("DELETE", kind.path(name=identity.name_of(run)), **_BRIEF)
 
 
+def _remove_volumes(api: Api, run: str) -> None:
+    answer = api.get(KNOWN["PersistentVolume"].path(), labelSelector=f"{RUN_LABEL}={run}")
+    for item in answer.body.get("items") or []:
+        path = KNOWN["PersistentVolume"].path(name=str(item["metadata"]["name"]))
+        api.call("DELETE", path, **_BRIEF)
+
+
 # Leftovers of runs that were killed
 
 
@@ -266,7 +302,9 @@ def reap(api: Api) -> list[str]:
         if KEEP in notes or metadata.get("deletionTimestamp") or not _left_behind(notes.get(OWNER)):
             continue
         _put_back(api, json.loads(notes.get(NODES) or "{}"))
-        _remove_grants(api, str(metadata["labels"][RUN_LABEL]))
+        run = str(metadata["labels"][RUN_LABEL])
+        _remove_grants(api, run)
+        _remove_volumes(api, run)
         api.call("DELETE", KNOWN["Namespace"].path(name=metadata["name"]))
         gone.append(str(metadata["name"]))
     return gone

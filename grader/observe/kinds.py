@@ -66,6 +66,10 @@ _CLUSTER = {
         "ClusterRoleBinding": "clusterrolebindings",
     },
     "apiextensions.k8s.io/v1": {"CustomResourceDefinition": "customresourcedefinitions"},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    },
 }
 
 KNOWN: dict[str, Kind] = {
@@ -118,10 +122,11 @@ class Kinds:
                 return found
         return None
 
-    def forget_groups(self) -> None:
-        """Ask again which groups there are: a definition was added."""
+    def forget(self) -> None:
+        """Ask again what there is: definitions were added."""
         with self._lock:
             self._groups = None
+            self._served.clear()
 
     def _resources(self, version: str) -> dict[str, Kind]:
         with self._lock:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cluster.model import ClusterStatus
+from cluster.model import Capabilities, ClusterStatus
 from grader.errors import MachineError
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
@@ -28,6 +28,7 @@ from grader.observe.kinds import ALWAYS, KNOWN, Kind, Kinds
 from grader.observe.logs import take_logs
 from grader.observe.names import Names
 from grader.observe.recorder import Recorder
+from grader.observe.room import too_small
 from grader.observe.stage import Stage
 from grader.observe.steps.request import request, target_of
 from grader.observe.waiting import Outcome, settle
@@ -209,7 +210,7 @@ class _Look:
             submission_digest=submission.digest,
             provider=self._cluster.provider,
             kubernetes=self._cluster.kubernetes_version or "",
-            capabilities=self._cluster.capabilities,
+            capabilities=self._capabilities(),
             namespaces=self._lab.file.namespaces,
             started=self._started.isoformat(timespec="milliseconds"),
             changes=self._recorder.in_order(),
@@ -222,6 +223,18 @@ class _Look:
             fault=fault or self._recorder.fault,
             seconds=self._recorder.clock(),
         )
+
+    def _capabilities(self) -> Capabilities:
+        """What this look can prove: nothing where the machine has no room for right Pods."""
+        capabilities = self._cluster.capabilities
+        with self._recorder.changed:
+            pods = list(self._recorder.state.get("Pod", {}).values())
+            nodes = list(self._recorder.state.get("Node", {}).values())
+        command = f"mlk8s check {self._lab.number}"
+        if not (why := too_small(pods, nodes, self._lab.file.nodes, command)):
+            return capabilities
+        nothing = {"control_plane": None, "kubelet": None, "containers": None, "too_small": why}
+        return capabilities.model_copy(update=nothing)
 
     def _continued(self, earlier: Recording, absent: list[str]) -> Recording:
         """The earlier recording, with what this look found gone told at its end."""

@@ -14,6 +14,7 @@ from grader.model.manifest import Submission
 from grader.model.recording import Change, Mark, Object, Recording
 from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
+from grader.observe import room
 from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import ENFORCE, QUOTA, Isolation
@@ -85,11 +86,23 @@ def _observe(
 
 
 def _sizes(lab: Lab, submission: Submission, session: Session) -> Sizes:
-    """By how much amounts are made smaller: as the nodes of this cluster were."""
+    """By how much amounts are made smaller: as the nodes of this cluster were, or, where the nodes
+    are just those of the machine, so that the submission finds room on them."""
+    values = [manifest.value for manifest in submission.manifests]
     divisor = round(1 / session.cluster.capabilities.size_factor)
+    if divisor == 1 and session.cluster.provider == "kind" and lab.file.isolation == "namespace":
+        nodes = session.api.get(KNOWN["Node"].path()).body.get("items") or []
+        divisor = room.divisor(values, nodes, lab.file.nodes, session.at_once)
     sizes = Sizes(divisor, lab.file.nodes)
-    sizes.learn(manifest.value for manifest in submission.manifests)
+    sizes.learn(values)
     return sizes
+
+
+def _at_size(cluster: ClusterStatus, sizes: Sizes) -> ClusterStatus:
+    """The cluster as this run finds it, amounts and all."""
+    change = {"size_factor": sizes.factor}
+    capabilities = cluster.capabilities.model_copy(update=change)
+    return cluster.model_copy(update={"capabilities": capabilities})
 
 
 def _namespace_labels(submission: Submission) -> frozenset[str]:
@@ -139,9 +152,9 @@ class _Run:
             isolation=isolation,
             lab=lab,
             submission=submission,
-            cluster=session.cluster,
-            watched=self._watched(),
+            cluster=_at_size(session.cluster, isolation.sizes),
         )
+        self._stage.watched = self._watched()
         if self._stage.simulated:
             self._stage.tempo = session.cluster.capabilities.time_factor
 
@@ -157,7 +170,7 @@ class _Run:
             for step in self._lab.file.scenario
             if isinstance(step.action, Send)
             for file in step.action.files
-            for value, _ in given_objects(self._lab.root, file)
+            for value, _ in given_objects(self._stage.lab_text(file), file)
         ]
         found |= dict.fromkeys(given)
         return tuple(kind for kind in found if kind is not None)
@@ -292,7 +305,7 @@ class _Run:
         self._hub.unfollow(stage.recorder)
 
     def _recording(self, fault: str) -> Recording:
-        stage, cluster = self._stage, self._session.cluster
+        stage, cluster = self._stage, self._stage.cluster
         return Recording(
             lab=self._lab.id,
             lab_digest=self._lab.digest,

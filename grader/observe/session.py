@@ -20,13 +20,15 @@ from grader.observe.kinds import Kinds
 class Session:
     """One cluster's API client and, if shared, one set of watches that serves every run.
 
-    Safe for threads. Without `shared`, each run watches its own namespaces only.
+    Safe for threads. Without `shared`, each run watches its own namespaces only. `at_once` is how
+    many runs there may be at a time: real nodes must have room for all of them.
     """
 
-    def __init__(self, cluster: ClusterStatus, *, shared: bool = True) -> None:
+    def __init__(self, cluster: ClusterStatus, *, shared: bool = True, at_once: int = 1) -> None:
         if not cluster.running or cluster.kubeconfig is None:
             raise MachineError(f"The cluster {cluster.name} is not running.", "mlk8s up")
         self.cluster = cluster
+        self.at_once = at_once
         self.api = Api(read_access(cluster.kubeconfig))
         self.kinds = Kinds(self.api)
         self.hub = WatchHub(self.api) if shared else None

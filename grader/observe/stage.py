@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.model import Capabilities, ClusterStatus
+from grader.errors import CourseError
+from grader.model.draws import fill
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
 from grader.model.recording import Answer, Log, Object, Sample
@@ -74,6 +76,14 @@ class Stage:
     def path(self, kind: str, namespace: str, name: str = "") -> str:
         """URL path of a kind that the package knows, in a namespace of the lab."""
         return KNOWN[kind].path(self.real(namespace), name)
+
+    def lab_text(self, file: str) -> str:
+        """A file of the lab's folder, with what the submission's seed draws put in."""
+        try:
+            text = (self.lab.root / file).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise CourseError(f"The lab's file {file} cannot be read: {error}.") from error
+        return fill(text, self.submission.drawn) if self.lab.file.seeded else text
 
     def answer(
         self,

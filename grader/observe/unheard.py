@@ -13,6 +13,8 @@ from typing import Any
 from grader.model.recording import Object
 from grader.observe.recorder import State
 
+SELECTED = "volume.kubernetes.io/selected-node"
+"""Annotation by which the scheduler asks for a volume on the node that it has chosen."""
 _OBSERVED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 
 
@@ -54,10 +56,41 @@ def _silent_about(pod: Object, state: State, simulated: bool) -> str:
     if not node:
         ours = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
         heard = any(c.get("type") == "PodScheduled" for c in status.get("conditions") or [])
-        return "" if heard or not ours or spec.get("schedulingGates") else "the scheduler"
+        if heard or not ours or spec.get("schedulingGates"):
+            return ""
+        return _about_claims(pod, state) if _has_a_place(pod, state) else "the scheduler"
     known = simulated and any(key[1] == node for key in state.get("Node", {}))
     told = status.get("containerStatuses") or status.get("initContainerStatuses")
     return f"the kubelet of {node}" if known and not told and not status.get("reason") else ""
+
+
+def _claims_of(pod: Object, state: State) -> list[Object]:
+    names = {
+        (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        for volume in (pod.get("spec") or {}).get("volumes") or []
+    }
+    space, claims = pod["metadata"].get("namespace"), state.get("PersistentVolumeClaim", {})
+    return [claim for key, claim in claims.items() if key[0] == space and key[1] in names]
+
+
+def _has_a_place(pod: Object, state: State) -> bool:
+    """The scheduler has chosen a node and waits there for a volume, without a word in the Pod."""
+    return any(SELECTED in _annotations(claim) for claim in _claims_of(pod, state))
+
+
+def _about_claims(pod: Object, state: State) -> str:
+    """The provisioner, as long as it has neither made the chosen volume nor said why not."""
+    refused = {
+        (event.get("involvedObject") or {}).get("uid")
+        for event in state.get("Event", {}).values()
+        if event.get("reason") == "ProvisioningFailed"
+    }
+    for claim in _claims_of(pod, state):
+        bound = (claim.get("status") or {}).get("phase") == "Bound"
+        if SELECTED in _annotations(claim) and not bound:
+            silent = claim["metadata"].get("uid") not in refused
+            return f"the provisioner of {_name(claim)}" if silent else ""
+    return "the scheduler"
 
 
 def _without_slices(state: State) -> Iterator[str]:
@@ -71,6 +104,10 @@ def _without_slices(state: State) -> Iterator[str]:
             continue  # it never has endpoints
         if spec.get("selector") and (namespace, name) not in served:
             yield f"the endpoints controller, about Service/{name}"
+
+
+def _annotations(found: Object) -> dict[str, Any]:
+    return found["metadata"].get("annotations") or {}
 
 
 def _labels(found: Object) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def cluster_words(result: Result) -> str:
     if cluster.simulated:
         speed = f", {1 / cluster.time_factor:.0f}× faster than life" if cluster.time_factor else ""
         words += f" ({' and '.join(cluster.simulated)} simulated{speed})"
+    if cluster.size_factor < 1:
+        words += f" (CPU and memory at 1/{1 / cluster.size_factor:.0f}: this machine is smaller)"
     return words
 
 

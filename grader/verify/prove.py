@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from grader.judge.case import Case
 from grader.judge.check import CheckInfo
 from grader.judge.plugin import CaseRef
 from grader.judge.run import result_of, run_checks
+from grader.load.seeds import fill_folder
 from grader.model.lab import Lab
 from grader.model.result import Result
 from grader.verify.cases import CorpusCase, corpus, materialize
@@ -34,6 +36,8 @@ class Proof:
     not_provable: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
+    statuses: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Status of each check, by what was played."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,31 @@ class _Entry:
     case: CorpusCase | None = None
 
 
-def entries_of(lab: Lab) -> int:
+SEEDS = ("verify-0", "verify-1", "verify-2")
+"""Seeds under which a seeded lab is proven when nothing else is said."""
+
+
+def entries_of(lab: Lab, seeds: Sequence[str] = SEEDS) -> int:
     """How many plays the proof of this lab takes."""
-    return 3 + len(corpus(lab))
+    solutions = max(2, len(seeds)) if lab.file.seeded else 2
+    return 1 + solutions + len(corpus(lab))
 
 
-def prove(lab: Lab, player: Player | None, jobs: int, on_case: OnCase | None = None) -> Proof:
+def prove(
+    lab: Lab,
+    player: Player | None,
+    jobs: int,
+    on_case: OnCase | None = None,
+    seeds: Sequence[str] = SEEDS,
+) -> Proof:
     """Prove one lab; `player` None proves what files alone can show.
 
+    A seeded lab is proven under these seeds: its solution under each, its corpus in turn.
     Raises CourseError for a corpus that is not well formed, MachineError when the cluster fails.
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mlk8s-verify-") as scratch:
-        entries = _entries(lab, Path(scratch))
+        entries = _entries(lab, Path(scratch), seeds)
 
         def case_of(entry: _Entry) -> Case:
             made = _case(lab, entry, player)
@@ -72,11 +88,17 @@ def prove(lab: Lab, player: Player | None, jobs: int, on_case: OnCase | None = N
     session = run_checks(lab, references)
     results = {case.id: result_of(lab, case, session) for case in cases}
     proof = _compare(lab, entries, results, session.checks)
+    proof.statuses = {
+        name: {check.id: check.status for check in result.checks}
+        for name, result in results.items()
+    }
     proof.seconds = time.monotonic() - began
     return proof
 
 
-def _entries(lab: Lab, scratch: Path) -> list[_Entry]:
+def _entries(lab: Lab, scratch: Path, seeds: Sequence[str]) -> list[_Entry]:
+    if lab.file.seeded:
+        return _seeded_entries(lab, scratch, seeds)
     entries = [
         _Entry("starter", "starter", lab.starter),
         _Entry("solution", "solution", lab.solution),
@@ -84,6 +106,27 @@ def _entries(lab: Lab, scratch: Path) -> list[_Entry]:
     ]
     for case in corpus(lab):
         path = materialize(lab, case, scratch / case.name)
+        entries.append(_Entry(case.name, case.file.kind, path, case))
+    return entries
+
+
+def _seeded_entries(lab: Lab, scratch: Path, seeds: Sequence[str]) -> list[_Entry]:
+    """The solution under each seed, twice where there is but one; the corpus takes them in turn."""
+
+    def filled(name: str, source: Path, seed: str) -> Path:
+        target = scratch / name
+        if source != target:
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.md"))
+        fill_folder(lab, target, seed)
+        return target
+
+    entries = [_Entry("starter", "starter", filled("starter", lab.starter, seeds[0]))]
+    names = ["solution", *(f"solution, seed {seed}" for seed in (*seeds, *seeds)[1:])]
+    for name, seed in zip(names, seeds if len(seeds) > 1 else (*seeds, *seeds), strict=False):
+        entries.append(_Entry(name, "solution", filled(name, lab.solution, seed)))
+    for place, case in enumerate(corpus(lab)):
+        made = materialize(lab, case, scratch / case.name)
+        path = filled(case.name, made, seeds[place % len(seeds)])
         entries.append(_Entry(case.name, case.file.kind, path, case))
     return entries
 

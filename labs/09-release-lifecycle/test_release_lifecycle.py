@@ -324,7 +324,7 @@ def test_bad_release_costs_nothing(recording):
 @check(
     points=2,
     needs="kubelet",
-    after="test_bad_release_costs_nothing",
+    after="test_promotion_keeps_nine_available",
     hint="An undo is a release like any other, to a Pod template that was kept. Which ReplicaSet "
     "should own all Pods when it is over?",
 )

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from cluster import choose
-from cluster.choose import choose_provider
+from cluster.choose import choose_provider, remove
 from cluster.embedded import EmbeddedProvider
 from cluster.errors import CannotProvide, ClusterError
 from cluster.kind import KindProvider
+from cluster.kind import provider as kind_provider
 
 
 @pytest.fixture(autouse=True)
@@ -29,22 +30,82 @@ def test_auto_takes_the_embedded_provider_and_says_why() -> None:
     assert reason == "embedded: it needs neither Docker nor root; docker is not installed"
 
 
-def test_auto_leaves_kind_to_those_who_ask_for_it_while_it_is_experimental(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that answers, and all that a kind cluster needs."""
+    monkeypatch.setattr(KindProvider, "available", lambda self: None)
+    monkeypatch.setattr(KindProvider, "not_at_once", lambda self: "")
+
+
+@pytest.mark.usefixtures("an_engine")
+def test_auto_takes_real_containers_where_all_is_at_hand() -> None:
+    provider, reason = choose_provider("auto")
+    assert provider.name == "kind"
+    assert reason == "kind: real containers prove the most, and all that they need is at hand"
+
+
+@pytest.mark.usefixtures("an_engine")
+@pytest.mark.parametrize("but", ["has no node image yet", "there is only one processor for it"])
+def test_auto_never_begins_a_long_build_or_tries_its_luck(
+    but: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KindProvider, "available", lambda self: None)
-    monkeypatch.setattr(KindProvider, "image_at_hand", lambda self: "some/node:v1")
+    monkeypatch.setattr(KindProvider, "not_at_once", lambda self: but)
     provider, reason = choose_provider("auto")
     assert provider.name == "embedded"
-    assert "kind could run here too" in reason
-    assert "`mlk8s up --provider kind`" in reason
+    assert f"kind could run, but {but}: `mlk8s up --provider kind`" in reason
 
 
-def test_auto_never_begins_a_long_build_or_pull_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KindProvider, "available", lambda self: None)
-    provider, reason = choose_provider("auto")
-    assert provider.name == "embedded"
-    assert "has no node image yet: `mlk8s up --provider kind`" in reason
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("image", "no node image"),
+        ("labs", "image nginx is not at hand"),
+        ("kind", "kind itself"),
+        ("machine", "too weak"),
+        ("nothing", ""),
+    ],
+)
+def test_what_keeps_kind_from_starting_at_once(
+    what: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KindProvider, "image_at_hand", lambda self: "" if what == "image" else "i")
+    labs = ["nginx"] if what == "labs" else []
+    monkeypatch.setattr(kind_provider.images, "lab_images_missing", lambda: labs)
+    monkeypatch.setattr(kind_provider, "missing", lambda names: names if what == "kind" else [])
+    monkeypatch.setattr(kind_provider, "find_engine", lambda: None)
+    weak = "too weak" if what == "machine" else ""
+    monkeypatch.setattr(kind_provider, "too_weak", lambda engine: weak)
+    found = KindProvider().not_at_once()
+    assert words in found
+    assert bool(found) is bool(words)
+
+
+def test_down_removes_what_every_provider_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = []
+    for made in (KindProvider, EmbeddedProvider):
+        monkeypatch.setattr(
+            made, "delete", lambda self, name, progress: gone.append((self.name, name)) or True
+        )
+    monkeypatch.setattr(KindProvider, "names", lambda self: ["mlk8s", "mlk8s-lab", "mine"])
+    assert remove("auto", "mlk8s")
+    assert gone == [("kind", "mlk8s"), ("kind", "mlk8s-lab"), ("embedded", "mlk8s")]
+    gone.clear()
+    assert remove("embedded", "mlk8s")
+    assert gone == [("embedded", "mlk8s")]
+
+
+def test_what_cannot_be_removed_is_said_once_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object, name: str, progress: object) -> bool:
+        raise ClusterError("docker does not answer.")
+
+    monkeypatch.setattr(KindProvider, "delete", refuse)
+    gone: list[str] = []
+    monkeypatch.setattr(
+        EmbeddedProvider, "delete", lambda self, name, progress: gone.append(name) or True
+    )
+    with pytest.raises(ClusterError, match="does not answer"):
+        remove("auto", "mlk8s")
+    assert gone == ["mlk8s"]
 
 
 @pytest.mark.parametrize("name", ["kind", "embedded"])
@@ -52,7 +113,6 @@ def test_auto_stays_with_the_cluster_that_is_there(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(KindProvider, "available", lambda self: None)
-    monkeypatch.setattr(KindProvider, "image_at_hand", lambda self: "some/node:v1")
     for provider in (KindProvider, EmbeddedProvider):
         there = ["mlk8s"] if provider.name == name else []
         monkeypatch.setattr(provider, "names", lambda self, there=there: there)

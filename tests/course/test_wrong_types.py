@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import yaml
 from grader.grading.grade import read_case
 from grader.judge.run import judge
 from grader.load.labs import find_lab, lab_ids
+from grader.load.seeds import fill_folder
+from grader.model.lab import Lab
 
 BAD: tuple[Any, ...] = ("oops", 7, None, [], {}, ["x"], {"x": 1}, [None], True)
 
@@ -26,32 +29,47 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(entry, (*path, key))
 
 
-def broken(lab_id: str) -> Iterator[tuple[str, list[Any]]]:
+Files = dict[str, list[Any]]
+"""Documents of each file, by its name in the submission."""
+
+
+def reference(lab: Lab, folder: Path) -> Files:
+    """The solution's documents; of one seed, where the lab draws a case."""
+    shutil.copytree(lab.solution, folder, ignore=shutil.ignore_patterns("*.md"))
+    if lab.file.seeded:
+        fill_folder(lab, folder, "wrong-types")
+    return {
+        str(path.relative_to(folder)): list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        for path in sorted(folder.rglob("*.yaml"))
+    }
+
+
+def broken(files: Files) -> Iterator[tuple[str, Files]]:
     """The reference with one field replaced; each field in turn, by one of the bad values."""
-    files = sorted(find_lab(lab_id).solution.glob("*.yaml"))
-    objects = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in files]
     count = 0
-    for place, found in enumerate(objects):
-        for path in paths(found):
-            bad = BAD[count % len(BAD)]
-            count += 1
-            spoilt = copy.deepcopy(objects)
-            target = spoilt[place]
-            for key in path[:-1]:
-                target = target[key]
-            target[path[-1]] = bad
-            yield f"{files[place].name} {path} = {bad!r}", spoilt
+    for name, documents in files.items():
+        for place, found in enumerate(documents):
+            for path in paths(found):
+                bad = BAD[count % len(BAD)]
+                count += 1
+                spoilt = copy.deepcopy(files)
+                target = spoilt[name][place]
+                for key in path[:-1]:
+                    target = target[key]
+                target[path[-1]] = bad
+                yield f"{name} {path} = {bad!r}", spoilt
 
 
 @pytest.mark.parametrize("lab_id", lab_ids())
 def test_no_check_ends_in_an_error(lab_id: str, tmp_path: Path) -> None:
     lab = find_lab(lab_id)
     cases = []
-    for place, (what, objects) in enumerate(broken(lab_id)):
-        folder = tmp_path / str(place)
-        folder.mkdir()
-        (folder / "all.yaml").write_text(yaml.safe_dump_all(objects), encoding="utf-8")
-        case = read_case(lab, folder, what)
+    for place, (what, files) in enumerate(broken(reference(lab, tmp_path / "solution"))):
+        for name, documents in files.items():
+            path = tmp_path / str(place) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+        case = read_case(lab, tmp_path / str(place), what)
         case.id = what
         cases.append(case)
     errors = [

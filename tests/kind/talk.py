@@ -16,6 +16,9 @@ T = TypeVar("T")
 SERVER = "registry.example.com/sentiment-inference:v2.1.0"
 
 
+_SLOW = ("TLS handshake timeout", "i/o timeout", "Client.Timeout")
+
+
 class Talk:
     """kubectl on one cluster, in one namespace."""
 
@@ -29,9 +32,15 @@ class Talk:
         ]
 
     def run(self, *arguments: str, check: bool = True, text: str | None = None) -> str:
-        done = subprocess.run(
-            [*self._base, *arguments], input=text, capture_output=True, text=True, timeout=120
-        )
+        deadline = time.monotonic() + 120
+        while True:
+            done = subprocess.run(
+                [*self._base, *arguments], input=text, capture_output=True, text=True, timeout=120
+            )
+            # A machine that is very busy lets a handshake wait; that says nothing of the cluster.
+            slow = any(word in done.stderr for word in _SLOW)
+            if not check or not slow or time.monotonic() > deadline:
+                break
         if check:
             assert done.returncode == 0, done.stderr
         return done.stdout
@@ -54,7 +63,7 @@ class Talk:
         return "\n".join(event["message"] for event in listed if event["reason"] == reason)
 
 
-def eventually(look: Callable[[], T | None], seconds: float = 90.0) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 240.0) -> T:
     """The first true thing that `look` returns."""
     deadline = time.monotonic() + seconds
     while True:

@@ -10,6 +10,7 @@ import pytest
 
 from cluster.kind import KindProvider
 from cluster.kind.engine import find_engine
+from cluster.kind.state import Folder
 from cluster.model import ClusterSpec, ClusterStatus
 from tests.kind.talk import Json, Talk, eventually, is_ready, phase, pod
 
@@ -184,7 +185,9 @@ def test_the_gpu_survives_a_restart_of_its_kubelet(talk: Talk, running: ClusterS
     talk.apply(_gpu_pod("trainer"))
     eventually(lambda: phase(talk.get("pod", "trainer")) == "Running")
     engine = find_engine()
-    workers = [c.name for c in engine.containers(running.name) if c.role == "worker"]
+    workers = [
+        c.name for c in engine.containers(Folder(running.name).engine_name) if c.role == "worker"
+    ]
     before = talk.get("pod", "trainer")["status"]["containerStatuses"][0]["containerID"]
     for worker in workers:
         engine.run("exec", worker, "systemctl", "restart", "kubelet")

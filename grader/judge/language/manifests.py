@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
+from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
+from grader.judge.language.changes import Changes, changes_of
 from grader.judge.language.expectation import note
 from grader.judge.language.fields import FilledForm, dig
 from grader.judge.language.network import Network, Peer
 from grader.judge.language.objects import ManifestObject
 from grader.judge.language.reach import Reachability, labels_of, peer_of
+from grader.model.draws import pick
 from grader.model.manifest import Submission
 
 CLUSTER_SCOPED = frozenset(
@@ -72,6 +76,33 @@ class Manifests:
                 return FilledForm(form, form.value)
         seen = ", ".join(form.file for form in self.submission.forms) or "no form"
         raise CheckFailed(f"the form {name}", seen)
+
+    def build(self, name: str) -> Manifests:
+        """What a kustomize tree of the lab was built to; fails where it could not be built."""
+        build = self.submission.build(name)
+        if build is None:
+            raise CourseError(f"the lab has no kustomize tree {name!r}")
+        if build.built is None:
+            raise CheckFailed(f"kubectl kustomize {build.folder} to succeed", build.error)
+        note(f"{build.folder} builds to {len(build.built.manifests)} objects", weak=True)
+        return Manifests(build.built)
+
+    def drawn(self, path: str) -> Any:
+        """What the seed drew under this name, in a seeded lab: `manifests.drawn("model.tag")`."""
+        return pick(self.submission.drawn, path)
+
+    @property
+    def start(self) -> Manifests:
+        """The files that the learner began with, in a seeded lab."""
+        if self.submission.start is None:
+            raise CourseError("only a seeded lab knows the files that its learner began with")
+        return Manifests(self.submission.start)
+
+    def changes(self, namespace: str) -> Changes:
+        """What differs in this namespace from the files that the learner began with."""
+        there = [found for found in self._objects if found.namespace == namespace]
+        given = [found for found in self.start._objects if found.namespace == namespace]
+        return changes_of(given, there, namespace)
 
     def are_valid(self) -> None:
         """No file has a field, type or kind that Kubernetes does not know."""

@@ -16,6 +16,7 @@ from grader.judge.language.reach import Reachability, recorded
 from grader.judge.language.series import moments_of
 from grader.judge.language.state import Endpoint, History, State
 from grader.judge.language.timeline import Moment, Timeline
+from grader.judge.language.words import Words
 from grader.model.recording import Mark, Object, Recording
 
 if TYPE_CHECKING:
@@ -180,8 +181,9 @@ class Span:
         """Why `Kind/name` is unhealthy when the span ends, or None: `grader.judge.causes`."""
         from grader.judge.causes import causes_of
 
-        end = self._end.version if self._end else None
-        return causes_of(self, of, namespace=namespace or self._namespace, moment=end)
+        end, at = (self._end.version, self._end.at) if self._end else (None, None)
+        place = namespace or self._namespace
+        return causes_of(self, of, namespace=place, moment=end, until=at)
 
     def may(
         self, verb: str, resource: str, *, who: str, name: str = "", namespace: str | None = None
@@ -210,6 +212,16 @@ class Span:
             pods = self._history.pods_ever(of)
             found = [a for a in found if (a.namespace, a.target) in pods or a.target == of]
         return Evictions([a for a in found if a.code != 404], self.step)
+
+    def words(self, namespace: str) -> Words:
+        """What was recorded in words during the span in one namespace: events, states, labels."""
+        found = [
+            change
+            for change in self._history.changes
+            if change.object["metadata"].get("namespace") == namespace
+            and self._contains(change.version)
+        ]
+        return Words(found, namespace)
 
     def ended(self, note_text: str) -> None:
         """The step ended this way: "settled", "quiet" or "too long"."""

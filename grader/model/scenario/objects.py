@@ -16,10 +16,14 @@ class Apply(Action):
     stands for anything within a folder or file name and `**/` for any folders. A file that is
     missing is no error of the step: checks on the manifests say what was not handed in.
 
-    Example: `apply: {files: ["v2/*.yaml"]}`.
+    `build` applies what one of the lab's kustomize trees was built to, and nothing else; without
+    it, such trees are left out. A tree that could not be built gets one answer that says why.
+
+    Example: `apply: {files: ["v2/*.yaml"]}`, `apply: {build: staging}`.
     """
 
     files: tuple[str, ...] = Field(default=(), description="Patterns; none means all files.")
+    build: str | None = Field(default=None, description="A name under `kustomize` in lab.yaml.")
 
 
 class Clone(Action):

@@ -39,7 +39,11 @@ class Queue(Action):
 
 
 class Request(Action):
-    """Send an HTTP GET to a Service from inside the cluster and keep the answer.
+    """Send an HTTP GET to a Service and keep the answer.
+
+    The API server passes it on, to a port by its number or name; with `inside`, a Pod of the curl
+    image sends it within the namespace, by the Service's DNS name, as other workloads would: name
+    resolution, NetworkPolicies and the Service's own address then count too.
 
     Needs real containers: where containers are simulated the step is recorded as not possible.
     Example: `request: {service: web, path: /predict}`.
@@ -48,3 +52,4 @@ class Request(Action):
     service: str
     path: str = "/"
     port: int | str = 80
+    inside: bool = False

@@ -13,8 +13,9 @@ SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6}
 
 
 class Roll(Action):
-    """Give a workload's container another image, as a release would, in one change.
+    """Give a container of a workload another image, as a release would, in one change.
 
+    An init container may be named as well, as with `kubectl set image`.
     `labels` and `annotations` go onto the Pod template with it, where a pipeline writes which
     version this is. `change_cause` goes into the workload's own annotation of that meaning, which
     `kubectl rollout history` shows for the revision.

@@ -6,15 +6,14 @@ from grader.model.scenario import DeletePod
 from grader.observe.client import ApiAnswer
 from grader.observe.kinds import KNOWN
 from grader.observe.stage import Stage
-from grader.observe.steps.workload import kind_and_name
+from grader.observe.steps.workload import pods_of
 
 
 def play_delete_pod(stage: Stage, action: DeletePod) -> None:
-    """Delete as many Pods as asked, or record that there are none."""
+    """Delete as many Pods as asked (or that one Pod), or record that there are none."""
     namespace = stage.namespace_of(action.namespace)
-    kind, name = kind_and_name(action.of)
     stage.sync(("Pod",))
-    pods = stage.owned_pods(kind, name, namespace)
+    pods = pods_of(stage, action.of, namespace)
     if not pods:
         message = f"{action.of} has no Pods to delete."
         said = ApiAnswer(404, "NoPods", message)

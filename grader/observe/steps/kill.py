@@ -11,6 +11,7 @@ from grader.model.scenario import Kill
 from grader.observe.client import MERGE, ApiAnswer
 from grader.observe.kinds import KNOWN
 from grader.observe.stage import Stage
+from grader.observe.steps.traffic import ask
 from grader.observe.steps.workload import pods_of
 from grader.observe.waiting import DELIVERY
 
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 
 ANNOTATION = "sim.mlk8s.dev/kill"
 """What a simulated container dies of: `{"container": ..., "run": restarts so far, "code": ...}`."""
+_REPORTED = 30.0
+"""Seconds that a real kubelet may take to tell of a container's end."""
 INDEX = "batch.kubernetes.io/job-completion-index"
 
 
@@ -89,7 +92,20 @@ def _kill_simulated(stage: Stage, pod: Object, action: Kill, namespace: str) -> 
 
 
 def _kill_real(stage: Stage, pod: Object, action: Kill, namespace: str) -> ApiAnswer:
-    """Real processes are out of reach of an API server."""
-    del stage, pod, action, namespace
-    message = "The process of a real container cannot be killed through the API server."
-    return ApiAnswer(0, "NotPossible", message)
+    """Let the provider end the process on its node, and wait until the kubelet says so."""
+    container = _container(pod, action)
+    before = _status(pod, container)
+    node, identity = str(pod["spec"].get("nodeName")), str(before.get("containerID"))
+    said = ask(stage, lambda p: p.kill(stage.cluster.name, node, identity, action.code))
+    if not said.ok:
+        return said
+
+    def ended() -> bool:
+        now = stage.recorder.find("Pod", str(pod["metadata"]["name"]), namespace)
+        if now is None or now["metadata"]["uid"] != pod["metadata"]["uid"]:
+            return True
+        return _status(now, container).get("state") != before.get("state")
+
+    if not stage.recorder.wait(ended, _REPORTED):
+        raise MachineError(f"The kubelet of {node} did not tell of the end of {container}.")
+    return ApiAnswer(200, "", f"{container}: {action.code}")

@@ -1,11 +1,14 @@
-"""The step `request`: an HTTP GET to a Service, through the API server's proxy."""
+"""The step `request`: an HTTP GET to a Service, through the API server or from a Pod of its own."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from grader.errors import MachineError
 from grader.model.scenario import Request
 from grader.observe.client import ApiAnswer
+from grader.observe.settle import is_over
 from grader.observe.stage import Stage
 
 _TRIES = 5
@@ -16,7 +19,8 @@ _LONGEST_BODY = 65536
 def play_request(stage: Stage, action: Request) -> None:
     """Send the request, or record that nothing could answer it."""
     namespace = stage.namespace_of(action.namespace)
-    said, body = request(stage, action, namespace)
+    send = request_inside if action.inside and not stage.simulated else request
+    said, body = send(stage, action, namespace)
     stage.answer("request", target_of(action), said, body=body, namespace=namespace)
 
 
@@ -37,3 +41,73 @@ def request(stage: Stage, action: Request, namespace: str) -> tuple[ApiAnswer, s
             break
         time.sleep(0.5)
     return said, said.text[:_LONGEST_BODY]
+
+
+CURL = "curlimages/curl:8.10.1"
+_STARTS = 60.0
+_ARGUMENTS = ("--silent", "--show-error", "--max-time", "10", "--write-out", "\n%{http_code}")
+
+
+def request_inside(stage: Stage, action: Request, namespace: str) -> tuple[ApiAnswer, str]:
+    """The Service's answer to a Pod in its namespace; code 0 where none came.
+
+    Raises MachineError when the Pod itself cannot run.
+    """
+    name = stage.isolation.visitor
+    where = stage.path("Pod", namespace, name)
+    url = f"http://{action.service}:{action.port}/{action.path.lstrip('/')}"
+    made = stage.api.call("POST", stage.path("Pod", namespace), _visitor(name, url))
+    if not made.ok:
+        return ApiAnswer(0, made.reason, f"No Pod could be made to ask: {made.message}"), ""
+    try:
+        stage.recorder.wait(lambda: _over(stage, namespace, name), _STARTS)
+        pod = stage.api.get(where).body
+        if not is_over(pod):
+            raise MachineError(f"The Pod that asks {target_of(action)} did not run in time.")
+        log = stage.api.call("GET", f"{where}/log", accept="*/*").text
+    finally:
+        stage.api.call("DELETE", where, query={"gracePeriodSeconds": "0"})
+    return _answer_in(log)
+
+
+def _over(stage: Stage, namespace: str, name: str) -> bool:
+    pod = stage.recorder.find("Pod", name, namespace)
+    return pod is not None and is_over(pod)
+
+
+def _answer_in(log: str) -> tuple[ApiAnswer, str]:
+    """curl's output: the body, and the status in the last line; what went wrong goes before."""
+    body, _, code = log.rstrip().rpartition("\n")
+    if not code.isdigit() or int(code) == 0:
+        return ApiAnswer(0, "NoAnswer", (body or log).strip()[-500:]), ""
+    return ApiAnswer(int(code)), body[:_LONGEST_BODY]
+
+
+def _visitor(name: str, url: str) -> dict[str, Any]:
+    """A Pod that the strictest Pod Security level and any quota admit."""
+    amounts = {"cpu": "50m", "memory": "32Mi"}
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": int(_STARTS),
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "containers": [
+                {
+                    "name": "curl",
+                    "image": CURL,
+                    "imagePullPolicy": "IfNotPresent",
+                    "args": [*_ARGUMENTS, url],
+                    "resources": {"requests": amounts, "limits": amounts},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                        "runAsNonRoot": True,
+                        "runAsUser": 100,
+                        "seccompProfile": {"type": "RuntimeDefault"},
+                    },
+                }
+            ],
+        },
+    }

@@ -7,7 +7,13 @@ from typing import Any
 from grader.model.scenario import Roll
 from grader.observe.client import JSON_PATCH, ApiAnswer
 from grader.observe.stage import Stage
-from grader.observe.steps.workload import containers, kind_and_name, read, template_path
+from grader.observe.steps.workload import (
+    container_names,
+    container_place,
+    kind_and_name,
+    read,
+    template_path,
+)
 
 Json = dict[str, Any]
 
@@ -21,13 +27,14 @@ def play_roll(stage: Stage, action: Roll) -> None:
     if kind is None or not found.ok:
         stage.answer("patch", action.object, found, namespace=namespace)
         return
-    names = [container["name"] for container in containers(found.body, kind.name)]
-    if action.container not in names:
+    place = container_place(found.body, kind.name, action.container)
+    if place is None:
+        names = container_names(found.body, kind.name, "containers")
         message = f"{action.object} has no container {action.container!r}, only {', '.join(names)}."
         said = ApiAnswer(404, "NoContainer", message)
         stage.answer("patch", action.object, said, namespace=namespace)
         return
-    patch = release_patch(found.body, kind.name, names.index(action.container), action)
+    patch = release_patch(found.body, kind.name, place, action)
     name = kind_and_name(action.object)[1]
     path = kind.path(stage.real(namespace), name)
     user = stage.isolation.user
@@ -36,10 +43,10 @@ def play_roll(stage: Stage, action: Roll) -> None:
     stage.expect(kind, namespace, name, said)
 
 
-def release_patch(found: Json, kind: str, index: int, action: Roll) -> list[Json]:
+def release_patch(found: Json, kind: str, place: tuple[str, int], action: Roll) -> list[Json]:
     """The JSON patch of a release: image, template metadata and change-cause together."""
     spec_path = template_path(kind)
-    container = _pointer(*spec_path, "containers", str(index))
+    container = _pointer(*spec_path, place[0], str(place[1]))
     patch = [
         # The test guards against another order of containers than the one just read.
         {"op": "test", "path": f"{container}/name", "value": action.container},

@@ -13,8 +13,9 @@ import yaml
 from grader.errors import CourseError
 from grader.model.manifest import SourceFile
 from grader.model.scenario import Rules
+from grader.observe.bounded import TooMuch
 from grader.observe.client import ApiAnswer
-from grader.observe.promtool import TestOutcome, TooMuch, check_rules, test_rules
+from grader.observe.promtool import TestOutcome, check_rules, test_rules
 from grader.observe.stage import Stage
 
 VERB, CHECK = "promtool", "check rules"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -26,7 +25,7 @@ GRADER = Sender(user="", manager="mlk8s-grader")
 def play_send(stage: Stage, action: Send) -> None:
     """Send each manifest of the lab's files and record the answers."""
     for file in action.files:
-        for value, line in given_objects(stage.lab.root, file):
+        for value, line in given_objects(stage.lab_text(file), file):
             _send_one(stage, action, value, f"{file}:{line}")
 
 
@@ -65,13 +64,12 @@ def _given(stage: Stage, value: Json, place: str) -> Kind:
 
 
 @lru_cache(maxsize=64)
-def given_objects(root: Path, file: str) -> tuple[tuple[Json, int], ...]:
+def given_objects(text: str, file: str) -> tuple[tuple[Json, int], ...]:
     """The objects of a file of the lab, Lists taken apart, with the line that each begins on."""
     try:
-        text = (root / file).read_text(encoding="utf-8")
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         values = list(yaml.safe_load_all(text))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise CourseError(f"The lab's file {file} cannot be read: {error}.") from error
     found: list[tuple[Json, int]] = []
     for node, value in zip(nodes, values, strict=True):

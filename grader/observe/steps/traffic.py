@@ -18,7 +18,9 @@ def play_load(stage: Stage, action: Load) -> None:
     said = stage.api.get(stage.path("Service", namespace, action.service))
     if said.ok:
         place = (stage.cluster.name, stage.real(namespace), action.service)
-        said = _ask(stage, lambda provider: provider.load(*place, action.rate))
+        # Replicas that have a part of their CPU get the same part of the requests.
+        rate = action.rate * stage.isolation.sizes.factor
+        said = ask(stage, lambda provider: provider.load(*place, rate))
     message = f"{action.rate:g} requests a second"
     said = ApiAnswer(200, "", message) if said.ok else said
     stage.answer("load", target, said, namespace=namespace)
@@ -30,7 +32,7 @@ def play_queue(stage: Stage, action: Queue) -> None:
     """Set the queue's value."""
     namespace = stage.namespace_of(action.namespace)
     place = (stage.cluster.name, stage.real(namespace), action.metric)
-    said = _ask(stage, lambda provider: provider.queue(*place, action.value, action.labels))
+    said = ask(stage, lambda provider: provider.queue(*place, action.value, action.labels))
     said = ApiAnswer(200, "", f"{action.value:g}") if said.ok else said
     stage.answer("queue", action.metric, said, namespace=namespace)
     if said.ok:
@@ -43,7 +45,7 @@ def series_of(action: Queue) -> str:
     return f"{action.metric}{{{labels}}}" if labels else action.metric
 
 
-def _ask(stage: Stage, wish: Callable[[Provider], None]) -> ApiAnswer:
+def ask(stage: Stage, wish: Callable[[Provider], None]) -> ApiAnswer:
     """Tell the provider; where it has no such thing, say so."""
     from cluster.choose import provider_of
 

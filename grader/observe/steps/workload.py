@@ -36,13 +36,24 @@ def template_path(kind: str) -> tuple[str, ...]:
     return ("spec", "template", "spec")
 
 
-def containers(obj: Json, kind: str) -> list[Json]:
-    """The containers of an object's Pods."""
+def container_place(obj: Json, kind: str, name: str) -> tuple[str, int] | None:
+    """The list and the place in it where the Pods' container of this name stands.
+
+    Init containers are looked at too, as `kubectl set image` does. None where there is none.
+    """
+    for key in ("containers", "initContainers"):
+        names = container_names(obj, kind, key)
+        if name in names:
+            return key, names.index(name)
+    return None
+
+
+def container_names(obj: Json, kind: str, key: str) -> list[str]:
+    """Names of the `containers` or `initContainers` of an object's Pods, in order."""
     value: Any = obj
-    for key in template_path(kind):
-        value = (value or {}).get(key)
-    found: list[Json] = (value or {}).get("containers") or []
-    return found
+    for step in template_path(kind):
+        value = (value or {}).get(step)
+    return [str(container["name"]) for container in (value or {}).get(key) or []]
 
 
 def pods_of(stage: Stage, reference: str, namespace: str) -> list[Object]:

@@ -209,7 +209,8 @@ class _Replay:
                 if part(entry, "conditions").get("ready") is False:
                     continue
                 version = versions.get(str(part(entry, "targetRef").get("name") or ""), "")
-                for address in entry.get("addresses") or []:
+                addresses = entry.get("addresses")
+                for address in addresses if isinstance(addresses, list) else ():
                     found[str(address)] = version
         counts: dict[str, int] = {}
         for version in found.values():
@@ -296,7 +297,7 @@ def _steps(marks: list[Mark], end: float) -> list[Step]:
 def _end_of(recording: Recording) -> float:
     times = [recording.seconds, *(change.at for change in recording.changes)]
     times += [mark.at for mark in recording.marks]
-    times += [sample.at for sample in getattr(recording, "samples", ())]
+    times += [sample.at for sample in recording.samples]
     return max(0.1, *times)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
 
 from grader.model.quantity import quantity
 from grader.model.recording import Recording
 from grader.report.timeline.pods import Object, entries, part
 from grader.report.timeline.story import Series, Workload
 
+_FLAT = 0.05
 _ORDER = {"rate": 0, "queue": 1, "cpu": 2, "memory": 3}
 
 
@@ -17,8 +17,7 @@ def series_of(recording: Recording, workloads: list[Workload]) -> list[Series]:
     """The samples, one `Series` for each kind of value and workload. No samples: an empty list."""
     owner = {(w.namespace, f"Pod/{lane.name}"): w.ref for w in workloads for lane in w.pods}
     found: dict[tuple[str, str, str], Series] = {}
-    samples: list[Any] = list(getattr(recording, "samples", ()))
-    for sample in sorted(samples, key=lambda sample: sample.at):
+    for sample in sorted(recording.samples, key=lambda sample: sample.at):
         if not isfinite(sample.value):
             continue
         of = owner.get((sample.namespace, sample.object), sample.object)
@@ -28,7 +27,16 @@ def series_of(recording: Recording, workloads: list[Workload]) -> list[Series]:
     for series in found.values():
         if series.series == "cpu":
             series.target = _cpu_target(recording, series)
-    return sorted(found.values(), key=lambda s: (_ORDER.get(s.series, 9), s.namespace, s.of))
+    told = [series for series in found.values() if _says_something(series)]
+    return sorted(told, key=lambda s: (_ORDER.get(s.series, 9), s.namespace, s.of))
+
+
+def _says_something(series: Series) -> bool:
+    """Usage that never moves, of a workload that nobody scales, is not worth a row."""
+    if series.target or series.series in ("rate", "queue"):
+        return True
+    values = [value for curve in series.curves.values() for _, value in curve]
+    return max(values) - min(values) > _FLAT * max(values)
 
 
 def _cpu_target(recording: Recording, series: Series) -> float | None:

@@ -153,8 +153,8 @@ def test_a_registry_gives_the_official_images_and_ours_are_built(
     official = [item.names[0] for item in items if not item.stand_in]
     assert official == [registry.NODE_IMAGE, *registry.PUBLIC]
     stand_ins = [item for item in items if item.stand_in]
-    assert len(stand_ins) == 4
-    assert all(item.origin == lab.MODEL_ORIGIN for item in stand_ins)
+    assert len(stand_ins) == 5
+    assert {item.origin for item in stand_ins} == {lab.MODEL_ORIGIN, lab.LOAD_ORIGIN}
     assert [item.sha256 for item in registry.collect(find_engine())] == [i.sha256 for i in items]
     assert len(engine.calls("pull")) == 4, "what is there is not pulled again"
 

@@ -61,6 +61,7 @@ def machine(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         folder.write(record.model_copy(update={"phase": "ready"}))
 
     monkeypatch.setattr(module, "_bring_in_line", in_line)
+    monkeypatch.setattr(module.images, "ensure_lab_images", lambda engine, progress: None)
     monkeypatch.setattr(module, "_wait_for_server", lambda folder, seconds: None)
     monkeypatch.setattr(
         KindProvider,

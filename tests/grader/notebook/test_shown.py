@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,12 @@ def test_problems_come_with_their_line(desk: Desk) -> None:
     assert "service.yaml:4" in saved.text()
     assert "prots" in saved._repr_html_()
     assert "service.yaml" in save(desk, "service.yaml", "a: [").text()
+
+
+def test_a_form_of_the_lab_is_no_manifest(desk: Desk) -> None:
+    with_form = replace(desk, lab=find_lab("13"))
+    assert save(with_form, "cost-sheet.yaml", "currency: EUR\n").problems == ()
+    assert save(desk, "cost-sheet.yaml", "currency: EUR\n").problems
 
 
 def test_drafts_are_kept_apart(desk: Desk) -> None:

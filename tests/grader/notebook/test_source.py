@@ -11,6 +11,7 @@ import pytest
 from grader.errors import CourseError
 from grader.load.labs import find_lab
 from grader.notebook import source
+from grader.notebook.copies import learners_text
 
 LAB = find_lab("02")
 
@@ -77,7 +78,7 @@ def test_release_has_the_starter_and_no_hidden_test() -> None:
     )
     assert "secret" not in json.dumps(ready)
     assert "TODO" in ready["cells"][0]["source"]
-    assert ready["cells"][1]["source"] == "check('02')\n"
+    assert ready["cells"][1]["source"] == "check('02')"
 
 
 def test_an_answer_names_its_file() -> None:
@@ -104,3 +105,31 @@ def test_a_file_that_is_no_notebook(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(CourseError, match="not a notebook"):
         source.read(path)
+
+
+def an_answer(name: str) -> source.Json:
+    metadata = {"tags": ["answer"]}
+    text = f"%%manifest {name}"
+    return {"cell_type": "code", "metadata": metadata, "outputs": [], "source": text}
+
+
+def test_a_drawn_case_is_the_learners_own(tmp_path: Path) -> None:
+    """Labs that draw a case: the course's notebook solves one, each copy holds another."""
+    lab = find_lab("07")
+    cells = [an_answer("seed.yaml"), an_answer("oomkilled.yaml")]
+    ready = source.complete({"cells": cells, "metadata": {}}, lab, 1)
+    assert f"seed: {source.REFERENCE_SEED}" in ready["cells"][0]["source"]
+    assert "${" not in ready["cells"][1]["source"]
+    released = source.release(ready, lab, "k7f3wq")
+    assert "seed: k7f3wq" in released["cells"][0]["source"]
+    assert released == source.release(ready, lab, "k7f3wq")
+    (tmp_path / "seed.yaml").write_text("seed: k7f3wq\n")
+    assert "seed: k7f3wq" in learners_text(lab, tmp_path)
+    assert learners_text(lab) != learners_text(lab)
+
+
+def test_every_answer_cell_has_an_id_of_its_own() -> None:
+    cells = [an_answer("oomkilled.yaml"), an_answer("diagnosis/oomkilled.yaml")]
+    ready = source.complete({"cells": cells, "metadata": {}}, find_lab("07"), 1)
+    ids = [found["metadata"]["nbgrader"]["grade_id"] for found in ready["cells"]]
+    assert ids == ["07-oomkilled", "07-diagnosis-oomkilled"]

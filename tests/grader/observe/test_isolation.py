@@ -24,6 +24,7 @@ from grader.observe.isolation import (
 )
 from grader.observe.kinds import KNOWN, Kinds
 from grader.observe.names import Names
+from grader.observe.volumes import volume_object
 from tests.grader.observe.fakes import FakeApi
 from tests.grader.observe.samples import a_lab, an_object
 
@@ -62,6 +63,18 @@ def test_rules_name_every_verb() -> None:
     wide = grants[4]["rules"]
     assert wide == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]
     assert len(identity.grants("abc234", (KNOWN["Job"],), ("a",))) == 2
+
+
+def test_who_may_write_roles_holds_what_roles_usually_allow() -> None:
+    # The API server lets nobody hand out more than he has, so a Role that lets a pipeline watch
+    # ReplicaSets and read logs could not be written otherwise.
+    rules = identity.role_rules([KNOWN["Role"], KNOWN["Deployment"]])
+    held = {resource for rule in rules for resource in rule["resources"]}
+    assert {"replicasets", "pods/log", "deployments/scale", "secrets"} <= held
+    assert not held & {"*", "namespaces", "resourcequotas", "serviceaccounts/token"}
+    assert "*" not in {verb for rule in rules for verb in rule["verbs"]}
+    without = identity.role_rules([KNOWN["Deployment"]])
+    assert {resource for rule in without for resource in rule["resources"]} == {"deployments"}
 
 
 def test_what_a_recording_does_not_show() -> None:
@@ -130,3 +143,20 @@ def test_nodes_that_a_killed_run_has_changed_are_put_back() -> None:
     assert reap(api) == ["dead"]
     changes = [(path, body) for method, path, body, _ in api.requests if method == "PATCH"]
     assert changes == [("/api/v1/nodes/gpu-worker", before["gpu-worker"])]
+
+
+def test_a_lab_s_volumes_are_each_run_s_own() -> None:
+    volume = {"name": "models", "capacity": "5Gi", "claim": "cache"}
+    lab = a_lab(volumes=(volume,))
+    made = []
+    for run in ("abc234", "def567"):
+        api = FakeApi()
+        isolation = plan(lab, Kinds(api), frozenset())
+        isolation.run = run
+        made.append(volume_object(isolation.volumes[0], run, f"ml-serving-{run}", {"a": "b"}))
+    names = [found["metadata"]["name"] for found in made]
+    assert names == ["models-abc234", "models-def567"]
+    assert made[0]["spec"]["claimRef"]["namespace"] == "ml-serving-abc234"
+    assert made[0]["spec"]["claimRef"]["name"] == "cache"
+    with pytest.raises(ValueError, match="not the lab's"):
+        a_lab(volumes=({**volume, "namespace": "elsewhere"},))

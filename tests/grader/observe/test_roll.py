@@ -4,6 +4,7 @@ from typing import Any
 
 from grader.model.scenario import Roll
 from grader.observe.steps.roll import release_patch
+from grader.observe.steps.workload import container_place
 
 CRONJOB = {"metadata": {"name": "score"}, "spec": {"jobTemplate": {"spec": {"template": {}}}}}
 
@@ -18,12 +19,12 @@ def a_roll(**fields: Any) -> Roll:
 
 def added(found: dict[str, Any], kind: str, action: Roll) -> dict[str, Any]:
     """The values that a release adds, by path; test and replace left out."""
-    patch = release_patch(found, kind, 1, action)
+    patch = release_patch(found, kind, ("containers", 1), action)
     return {entry["path"]: entry["value"] for entry in patch if entry["op"] == "add"}
 
 
 def test_a_roll_changes_the_image_of_the_container_it_names_and_nothing_else() -> None:
-    patch = release_patch(deployment(), "Deployment", 1, a_roll())
+    patch = release_patch(deployment(), "Deployment", ("containers", 1), a_roll())
     place = "/spec/template/spec/containers/1"
     assert patch == [
         {"op": "test", "path": f"{place}/name", "value": "server"},
@@ -54,3 +55,16 @@ def test_template_metadata_is_made_where_there_is_none() -> None:
         metadata: {},
         f"{metadata}/labels": {"version": "v2"},
     }
+
+
+def test_an_init_container_is_found_by_its_name_too() -> None:
+    spec = {
+        "containers": [{"name": "server"}],
+        "initContainers": [{"name": "a"}, {"name": "fetch"}],
+    }
+    found = {"spec": {"template": {"spec": spec}}}
+    assert container_place(found, "Deployment", "server") == ("containers", 0)
+    assert container_place(found, "Deployment", "fetch") == ("initContainers", 1)
+    assert container_place(found, "Deployment", "other") is None
+    patch = release_patch(found, "Deployment", ("initContainers", 1), a_roll())
+    assert patch[0]["path"] == "/spec/template/spec/initContainers/1/name"

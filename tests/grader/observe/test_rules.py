@@ -12,9 +12,10 @@ from cluster.binaries import find
 from grader.errors import CourseError, MachineError
 from grader.model.manifest import SourceFile
 from grader.model.scenario import Rules
-from grader.observe import promtool
+from grader.observe import bounded
+from grader.observe.bounded import TooMuch
 from grader.observe.client import ApiAnswer
-from grader.observe.promtool import TooMuch, check_rules, test_rules
+from grader.observe.promtool import check_rules, test_rules
 from grader.observe.steps.rules import play_rules
 
 BINARY = find("promtool")
@@ -121,8 +122,8 @@ def test_the_file_may_have_another_suffix(tmp_path: Path) -> None:
 
 
 def test_endless_work_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promtool, "LONGEST", 1.0)
-    monkeypatch.setattr(promtool, "_TRIED_HARD", 0.0)
+    monkeypatch.setattr(bounded, "LONGEST", 1.0)
+    monkeypatch.setattr(bounded, "_TRIED_HARD", 0.0)
     endless = "{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}"
     bomb = rules('{alert: High, expr: "x > 1", annotations: {a: "' + endless + '"}}')
     said = played(tmp_path, bomb)
@@ -132,7 +133,7 @@ def test_endless_work_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_machine_without_time_is_no_fault_of_the_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promtool, "LONGEST", 0.0)
+    monkeypatch.setattr(bounded, "LONGEST", 0.0)
     (tmp_path / "rules.yaml").write_text(rules(HIGH))
     assert BINARY is not None
     with pytest.raises(MachineError, match="on this machine"):

@@ -70,3 +70,18 @@ def test_what_is_going_is_nobodys_business() -> None:
     going = thing("Deployment")
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert unheard(state(going), simulated=True) == ""
+
+
+def test_a_scheduler_that_waits_for_a_volume_has_looked() -> None:
+    pod = thing("Pod", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "x"}}])
+    claim = thing("PersistentVolumeClaim", {"phase": "Pending"})
+    claim["metadata"]["uid"] = "uid-claim"
+    assert unheard(state(pod, claim), simulated=True) == "the scheduler"
+    claim["metadata"]["annotations"] = {"volume.kubernetes.io/selected-node": "n"}
+    asked = unheard(state(pod, claim), simulated=True)
+    assert asked == "the provisioner of PersistentVolumeClaim/x"
+    refusal = {**thing("Event"), "reason": "ProvisioningFailed"}
+    refusal["involvedObject"] = {"uid": "uid-claim"}
+    assert unheard(state(pod, claim, refusal), simulated=True) == ""
+    claim["status"]["phase"] = "Bound"
+    assert unheard(state(pod, claim), simulated=True) == "the scheduler"

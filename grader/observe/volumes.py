@@ -1,0 +1,39 @@
+"""Volumes that a lab gives: made anew for each run, and kept for one claim of that run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grader.model.lab import LabVolume
+
+Json = dict[str, Any]
+
+FOLDER = "/var/mlk8s-volumes"
+
+
+def volume_object(volume: LabVolume, run: str, namespace: str, labels: dict[str, str]) -> Json:
+    """The PersistentVolume for the claim of one run; `namespace` is the claim's real one.
+
+    Bound beforehand by `claimRef`: on a cluster that many runs share, a claim would otherwise take
+    any volume that fits, that of another run too.
+    """
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": namespace,
+        "name": volume.claim,
+    }
+    name = f"{volume.name}-{run}"
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "labels": {**volume.labels, **labels}},
+        "spec": {
+            "capacity": {"storage": volume.capacity},
+            "accessModes": list(volume.access_modes),
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": volume.storage_class,
+            "claimRef": claim,
+            "hostPath": {"path": f"{FOLDER}/{name}", "type": "DirectoryOrCreate"},
+        },
+    }

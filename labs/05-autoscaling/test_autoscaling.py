@@ -1,0 +1,374 @@
+"""Checks of lab 05: replicas that follow the load, and the scaler that fits."""
+
+from math import ceil
+
+from grader import check, expect, quantity
+
+NAMESPACE = "ml-serving"
+NAME = "sentiment-inference"
+WORKLOAD = f"Deployment/{NAME}"
+SCALER = "HorizontalPodAutoscaler"
+LEAST, MOST, TARGET = 3, 20, 65
+
+REQUEST, IDLE, PER_REQUEST = 500, 20, 10
+"""Millicores: what a replica requests, uses without traffic, and uses for each request a second."""
+
+
+def utilisation(rate, replicas):
+    """Percent of its request that each of so many replicas uses at this rate."""
+    return (IDLE + rate * PER_REQUEST / replicas) / REQUEST * 100
+
+
+def formula(rate, replicas):
+    """What the autoscaler makes of so many replicas at this rate, before its bounds."""
+    return ceil(replicas * utilisation(rate, replicas) / TARGET)
+
+
+def wanted(deployment):
+    """How many replicas a Deployment is told to have; 0 where there is none."""
+    return deployment["spec"].get("replicas", 1) if deployment else 0
+
+
+def condition(scaler, name):
+    """Status and reason of an autoscaler's condition."""
+    found = (scaler or {}).get("status", {}).get("conditions") or []
+    return next(((c.get("status"), c.get("reason")) for c in found if c["type"] == name), ("", ""))
+
+
+def replicas_end_at(span, number, why):
+    """At the end of a step the Deployment wants, and has, this many replicas."""
+    span.object("Deployment", NAME).finally_(
+        lambda found: wanted(found) == number, f"told to have {number} replicas: {why}"
+    )
+    span.ready_pods(of=WORKLOAD).finally_(lambda ready: len(ready) == number, f"{number}")
+
+
+def scaler_of(manifests):
+    """The HPA of the model server."""
+    return manifests.one(SCALER, NAME)
+
+
+def requested(container):
+    """The CPU that a container requests: what it is limited to, where it names a limit only."""
+    request = container.field("resources.requests.cpu")
+    limit = container.field("resources.limits.cpu")
+    return limit if request.value is None and limit.value is not None else request
+
+
+def decides(manifests, situation, choice, because):
+    """The form has this choice, for this reason."""
+    row = manifests.form("decisions.yaml").field(f'situations["{situation}"]')
+    row.field("choice").equals(choice)
+    row.field("because").equals(because)
+
+
+@check(
+    points=1,
+    hint="Read the line that is named, then ask `kubectl explain --api-version=autoscaling/v2 "
+    "hpa.spec` for the fields that exist there.",
+)
+def test_manifests_are_valid(manifests):
+    """Every field in the files is one that Kubernetes knows, spelt right and of the right type."""
+    manifests.are_valid()
+
+
+@check(
+    points=0.5,
+    hint="A scaler finds its target in its own namespace only. Does each object say which one that "
+    "is?",
+)
+def test_objects_name_their_namespace(manifests):
+    """The autoscaler and all other objects name the namespace ml-serving themselves."""
+    manifests.one("Deployment", NAME)
+    scaler_of(manifests)
+    manifests.every_namespace_is(NAMESPACE)
+
+
+@check(
+    points=1.5,
+    hint="65 % needs something that is 100 %. Which field of a container is that, and which "
+    "containers of the Pod must have it?",
+)
+def test_requests(manifests):
+    """The model server requests 500m of CPU, and no container of its Pod is without a request."""
+    deployment = manifests.one("Deployment", NAME)
+    requested(deployment.container("model-server")).equals(quantity("500m"))
+    for container in deployment.containers():
+        requested(container).satisfies(lambda value: value is not None, "a CPU request")
+
+
+@check(
+    points=1,
+    hint="Two writers of one field take turns at undoing each other. Whose number is `replicas` "
+    "once there is an autoscaler?",
+)
+def test_replicas_are_left_to_the_autoscaler(manifests):
+    """The Deployment names no number of replicas."""
+    manifests.one("Deployment", NAME).field("spec.replicas").is_absent()
+
+
+@check(
+    points=1,
+    hint="Name the object that has a `scale` subresource: group and version, kind and name. And "
+    "only one version of the autoscaling API knows `behavior`.",
+)
+def test_autoscaler_target(manifests):
+    """The autoscaler is autoscaling/v2 and scales the Deployment sentiment-inference."""
+    scaler = scaler_of(manifests)
+    scaler.field("apiVersion").equals("autoscaling/v2")
+    target = scaler.field("spec.scaleTargetRef")
+    target.field("apiVersion").equals("apps/v1")
+    target.field("kind").equals("Deployment")
+    target.field("name").equals("sentiment-inference")
+
+
+@check(
+    points=1,
+    hint="The lower bound is what a quiet night costs; the upper one is what a bad day may cost.",
+)
+def test_autoscaler_bounds(manifests):
+    """It keeps between 3 and 20 replicas."""
+    spec = scaler_of(manifests).field("spec")
+    spec.field("minReplicas").equals(3)
+    spec.field("maxReplicas").equals(20)
+
+
+@check(
+    points=1.5,
+    hint="A target can be an amount or a share. Which of the two follows the requests when they "
+    "are changed?",
+)
+def test_autoscaler_metric(manifests):
+    """Its one metric is the CPU of the Pods, at 65 % of what they request."""
+    metrics = scaler_of(manifests).field("spec.metrics")
+    metrics.satisfies(lambda found: isinstance(found, list) and len(found) == 1, "one metric")
+    metric = metrics.field("[0]")
+    metric.field("type").is_one_of(["Resource", "ContainerResource"])
+    source = metric.field("resource")
+    if metric.field("type").value == "ContainerResource":
+        # The Pod's only container: its usage is the Pod's.
+        source = metric.field("containerResource")
+        source.field("container").equals("model-server")
+    source.field("name").equals("cpu")
+    source.field("target.type").equals("Utilization")
+    source.field("target.averageUtilization").equals(65)
+
+
+@check(
+    points=1,
+    hint="Scaling down is the direction in which being hasty hurts: the next wave finds cold "
+    "replicas. Where does the autoscaler keep its memory of the last minutes?",
+)
+def test_autoscaler_window(manifests):
+    """It looks back over 120 s before it scales down, and not at all before it scales up."""
+    behavior = scaler_of(manifests).field("spec.behavior")
+    behavior.field("scaleDown.stabilizationWindowSeconds").equals(120)
+    up = behavior.field("scaleUp.stabilizationWindowSeconds").value
+    where = behavior.field("scaleUp").where
+    words = "no window before scaling up"
+    expect(up in (None, 0), words, f"a window of {up} s" if up else words, where)
+
+
+@check(
+    points=1,
+    hint="Nobody waits for this work, so there may be times without any worker. KEDA's own fields "
+    "for the bounds are not called like those of an autoscaler.",
+)
+def test_scaled_object(manifests):
+    """The ScaledObject scales the Deployment embedding-workers between 0 and 30."""
+    spec = manifests.one("ScaledObject", "embedding-workers").field("spec")
+    target = spec.field("scaleTargetRef")
+    target.field("name").equals("embedding-workers")
+    target.field("kind").satisfies(lambda kind: kind in (None, "Deployment"), "Deployment")
+    # KEDA's own default is 0.
+    spec.field("minReplicaCount").satisfies(lambda least: least in (None, 0), "0")
+    spec.field("idleReplicaCount").satisfies(lambda idle: idle in (None, 0), "0, or left out")
+    spec.field("maxReplicaCount").equals(30)
+
+
+@check(
+    points=1.5,
+    hint="Workers that wait for an answer from elsewhere are idle while the queue grows. Which "
+    "number tells how much work there is, whatever the workers are doing?",
+)
+def test_scaled_object_trigger(manifests):
+    """Its trigger is the length of the RabbitMQ queue embeddings, 20 messages for each worker."""
+    triggers = manifests.one("ScaledObject", "embedding-workers").field("spec.triggers")
+    triggers.satisfies(lambda found: isinstance(found, list) and len(found) == 1, "one trigger")
+    triggers.field("[0].type").equals("rabbitmq")
+    metadata = triggers.field("[0].metadata")
+    metadata.field("queueName").equals("embeddings")
+    metadata.field("mode").equals("QueueLength")
+    value = metadata.field("value")
+    value.satisfies(lambda found: found is not None and str(found) == "20", '"20"')
+
+
+@check(
+    points=1.5,
+    hint="You want a number to read, not a restart. Which mode writes recommendations only, and "
+    "how must its name be written in YAML to stay a word?",
+)
+def test_recommendations_only(manifests):
+    """The VPA feature-worker recommends requests for its Deployment and changes nothing."""
+    spec = manifests.one("VerticalPodAutoscaler", "feature-worker").field("spec")
+    target = spec.field("targetRef")
+    target.field("kind").equals("Deployment")
+    target.field("name").equals("feature-worker")
+    spec.field("updatePolicy.updateMode").equals("Off")
+
+
+@check(
+    points=1.5,
+    hint="One scaler changes what 100 % is, the other divides by it. What happens when both act on "
+    "the same Pods?",
+)
+def test_one_scaler_for_each_workload(manifests):
+    """No workload is scaled by two scalers at once."""
+    owners = {}
+    for scaler in manifests.all():
+        target = target_of(scaler)
+        if target is None:
+            continue
+        before = owners.setdefault(target, scaler)
+        expect(
+            before is scaler,
+            f"one scaler for {target}",
+            f"{before.name} and {scaler.name}" if before is not scaler else f"{scaler.name} alone",
+            scaler.where,
+        )
+
+
+def target_of(scaler):
+    """`Deployment/x` that an object scales; None where it scales nothing."""
+    if scaler.kind in (SCALER, "ScaledObject"):
+        target = scaler.field("spec.scaleTargetRef")
+    elif scaler.kind == "VerticalPodAutoscaler":
+        mode = scaler.field("spec.updatePolicy.updateMode").value
+        # YAML reads a bare Off as false; that it is refused is another check's matter.
+        if mode in ("Off", False):
+            return None
+        target = scaler.field("spec.targetRef")
+    else:
+        return None
+    kind = target.field("kind").value or "Deployment"
+    return f"{kind}/{target.field('name').value}"
+
+
+@check(points=1, hint="What does one more replica bring here, and is it there in time?")
+def test_decision_review_page(manifests):
+    """The review page gets the scaler that fits, for the right reason."""
+    decides(manifests, "review-page", "hpa", "replicas-add-capacity")
+
+
+@check(points=1, hint="How many workers should there be on a day without documents?")
+def test_decision_document_queue(manifests):
+    """The document queue gets the scaler that fits, for the right reason."""
+    decides(manifests, "document-queue", "keda", "work-waits-in-a-queue")
+
+
+@check(points=1, hint="Is the number of replicas wrong here, or their size?")
+def test_decision_feature_worker(manifests):
+    """The feature worker gets the scaler that fits, for the right reason."""
+    decides(manifests, "feature-worker", "vpa", "requests-miss-usage")
+
+
+@check(points=1, hint="Who has done its part already, and who has not?")
+def test_decision_pending_gpus(manifests):
+    """The Pods without a GPU get the scaler that fits, for the right reason."""
+    decides(manifests, "pending-gpus", "cluster-autoscaler", "pods-find-no-node")
+
+
+@check(points=1, hint="Compare the time that a start takes with the time that there is.")
+def test_decision_flash_sale(manifests):
+    """The sale gets what fits, for the right reason."""
+    decides(manifests, "flash-sale", "warm-capacity", "start-is-too-slow")
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_manifests_are_valid",
+    hint="The API server holds each object against its schema, those of KEDA and VPA too. Its "
+    "sentence names the field; the type of the value matters as much as its name.",
+)
+def test_accepted(recording):
+    """The API server accepts every object, custom resources included, under strict validation."""
+    recording.during("apply").answers(verb="apply").all_accepted()
+    recording.during("release").answers(verb="apply").all_accepted()
+
+
+@check(
+    points=1,
+    needs="load",
+    after="test_accepted",
+    hint="`kubectl describe hpa` says whether it can compute, and if not, what is missing. Read "
+    "the condition ScalingActive.",
+)
+def test_autoscaler_can_compute(recording):
+    """Under normal load the autoscaler computes, and 3 replicas are what it wants."""
+    normal = recording.during("normal")
+    normal.answers(verb="load").all_accepted()
+    scaler = normal.object(SCALER, NAME)
+    scaler.finally_(lambda found: condition(found, "ScalingActive")[0] == "True", "able to compute")
+    replicas_end_at(normal, LEAST, f"{utilisation(90, 3):.0f} % is within 10 % of {TARGET} %")
+
+
+@check(
+    points=2,
+    needs="load",
+    after="test_autoscaler_can_compute",
+    hint="Do the sum by hand: replicas now, times the share that is used, divided by the share "
+    "that is wanted, rounded up.",
+)
+def test_rises_with_the_load(recording):
+    """When the load doubles, the replicas rise to what the formula says."""
+    number = formula(180, LEAST)
+    why = f"ceil({LEAST} × {utilisation(180, LEAST):.0f} % / {TARGET} %)"
+    replicas_end_at(recording.during("doubled"), number, why)
+
+
+@check(
+    points=1.5,
+    needs="load",
+    after="test_rises_with_the_load",
+    hint="The same files are applied once more, as any pipeline does. Which of their fields did "
+    "somebody else change in the meantime?",
+)
+def test_release_keeps_the_replicas(recording):
+    """Applying the files again under load takes no replica away."""
+    number = formula(180, LEAST)
+    recording.during("release").object("Deployment", NAME).always(
+        lambda found: wanted(found) >= number, f"told to have at least {number} replicas"
+    )
+
+
+@check(
+    points=1.5,
+    needs="load",
+    after="test_autoscaler_can_compute",
+    hint="A bound is a promise to whoever pays. Which field keeps it, and is it the number of the "
+    "task?",
+)
+def test_never_beyond_the_bounds(recording):
+    """Ten times the load brings 20 replicas, and at no moment of the recording are there more."""
+    replicas_end_at(recording.during("flood"), MOST, f"{formula(900, MOST)} would be too many")
+    recording.object("Deployment", NAME).always(
+        lambda found: wanted(found) <= MOST, f"told to have at most {MOST} replicas"
+    )
+
+
+@check(
+    points=2,
+    needs="load",
+    after="test_never_beyond_the_bounds",
+    hint="When the load is gone, the autoscaler still remembers what it wanted a moment ago. For "
+    "how long, and where is that written?",
+)
+def test_waits_before_it_falls(recording):
+    """When the load has gone, the replicas stay until the window has passed, and then fall to 3."""
+    calm = recording.during("calm")
+    calm.object(SCALER, NAME).eventually(
+        lambda found: condition(found, "AbleToScale")[1] == "ScaleDownStabilized",
+        "held back by its window (AbleToScale: ScaleDownStabilized)",
+    )
+    replicas_end_at(calm, LEAST, "the lower bound")

@@ -1,0 +1,389 @@
+"""Checks of lab 12: two teams, one cluster, and no surprises."""
+
+from grader import check, expect, note
+from grader.judge.language.reach import address, pod
+from grader.model.images import ImageRef
+
+TEAMS = ("team-a", "team-b")
+WORKLOAD = "Deployment/sentiment"
+ENFORCE = "pod-security.kubernetes.io/enforce"
+DIGEST = "sha256:4c1d8e0a5b7f9263d1e4c7a8b0f2d5936e8a1c4b7d0f3e6a9c2b5d8e1f4a7c03"
+IMAGE = f"registry.example.com/sentiment-guarded@{DIGEST}"
+SECRET = "feature-store-credentials"  # noqa: S105 - its name
+
+GATEWAY = pod("gateway", "gateway", {"app": "gateway"})
+FEATURES = pod("feature-store", "features", {"app": "feature-store"})
+DNS = pod("kube-dns", "kube-system", {"k8s-app": "kube-dns"}, {"dns": (53, "UDP")})
+STORAGE = address("198.51.100.40")
+WORLD = address("203.0.113.9")
+TRAINER = pod("trainer", "team-b", {"app": "trainer"})
+# Pods that nobody wrote a policy for, one in each namespace.
+NOTEBOOK_A = pod("notebook", "team-a", {"app": "notebook"})
+NOTEBOOK_B = pod("notebook", "team-b", {"app": "notebook"})
+
+
+@check(
+    points=1,
+    hint="Read the line that is named, then ask `kubectl explain` which fields exist there.",
+)
+def test_manifests_are_valid(manifests):
+    """Every field in the files is one that Kubernetes knows, spelt right and of the right type."""
+    manifests.are_valid()
+
+
+@check(
+    points=0.5,
+    hint="A Role in the wrong namespace gives rights over somebody else's work. Which objects here "
+    "do not say where they belong?",
+)
+def test_objects_name_their_namespace(manifests):
+    """Every object names its own namespace, team-a or team-b."""
+    manifests.one("Deployment", "sentiment", "team-a")
+    for found in manifests.all():
+        if found.kind != "Namespace":
+            observed = found.namespace or "none, so it would go to whatever is current"
+            where = found.field("metadata.namespace").where
+            expect(
+                found.namespace in TEAMS, f"{found.manifest} in team-a or team-b", observed, where
+            )
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_manifests_are_valid",
+    hint="The answer is the API server's own. Nobody can give away more rights than he has: which "
+    "rule of yours asks for more than a team may do in its own namespace?",
+)
+def test_accepted(recording):
+    """The API server accepts every object, strictly."""
+    recording.during("apply").answers("apply").all_accepted()
+
+
+@check(
+    points=1,
+    hint="Pod Security is switched on by a label of the Namespace. Three levels, three modes: "
+    "which mode refuses, and which level is the strictest?",
+)
+def test_namespaces_enforce_restricted(manifests):
+    """Both namespaces enforce the Pod Security level restricted."""
+    for team in TEAMS:
+        manifests.one("Namespace", team).field(f'metadata.labels["{ENFORCE}"]').equals("restricted")
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    hint="The Pod in given/hardened.yaml is as restricted asks for. What else in your "
+    "namespaces, besides Pod Security, may refuse it?",
+)
+def test_hardened_pods_are_admitted(recording):
+    """A Pod that is hardened as restricted asks for is admitted in both namespaces."""
+    answered(recording, "hardened").all_accepted()
+
+
+@check(
+    points=2,
+    needs="control-plane",
+    hint="`warn` and `audit` only talk. And `baseline` still lets a container run as root: look at "
+    "what the answer to given/careless.yaml says, and what it does not.",
+)
+def test_careless_pods_are_refused(recording):
+    """A Pod that runs as root is refused in both namespaces, and so is a privileged one."""
+    answered(recording, "careless").refused('violates PodSecurity "restricted')
+
+
+@check(
+    points=1,
+    hint="Without an account of its own a Pod runs as `default`, with whatever anybody has ever "
+    "bound to that. Which field of the Pod names another?",
+)
+def test_server_has_its_own_account(manifests):
+    """The server runs as the ServiceAccount sentiment-sa of its own namespace."""
+    manifests.one("ServiceAccount", "sentiment-sa", "team-a")
+    deployment = manifests.one("Deployment", "sentiment", "team-a")
+    deployment.pod_field("serviceAccountName").equals("sentiment-sa")
+
+
+@check(
+    points=2,
+    needs="control-plane",
+    hint="`k -n team-a get pod -o yaml` and look for a volume called kube-api-access. Who put it "
+    "there, and where can it be switched off?",
+)
+def test_pods_carry_no_token(recording):
+    """The server's Pods run without any token for the API server."""
+    recording.during("apply").pods(of=WORKLOAD).finally_(
+        lambda pods: len(pods) >= 2 and not any(token_volumes(found) for found in pods),
+        "two Pods, none of which has a volume with a ServiceAccount token",
+    )
+
+
+@check(
+    points=2,
+    needs="control-plane",
+    hint="`k auth can-i --as=system:serviceaccount:team-a:deployer --list -n team-a` shows what "
+    "you have given. A rollout changes one kind, and watches two others.",
+)
+def test_deployer_may_roll_out(recording):
+    """The ServiceAccount deployer may change Deployments in team-a and watch them roll out."""
+    may(recording, "deployer-may", True)
+
+
+@check(
+    points=2,
+    needs="control-plane",
+    hint="Who may create a Pod, or run a command in one, can read whatever the Pod can. Which "
+    "verbs and resources does a rollout not need?",
+)
+def test_deployer_may_nothing_else(recording):
+    """The deployer may not read Secrets, enter Pods, delete, grant rights, or leave team-a."""
+    may(recording, "deployer-may-not", False)
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    hint="The server answers requests. Which of your bindings names its account, or a group that "
+    "it belongs to?",
+)
+def test_server_may_nothing(recording):
+    """The server's account may do nothing at all on the API."""
+    may(recording, "server-may-not", False)
+
+
+@check(
+    points=1,
+    hint="A star also means what is added next year. Write the names of what is needed today.",
+)
+def test_no_wildcards(manifests):
+    """No rule uses a wildcard, and no binding refers to a ClusterRole."""
+    roles, bindings = manifests.all("Role"), manifests.all("RoleBinding")
+    expect(roles and bindings, "a Role and a RoleBinding", f"{len(roles)} and {len(bindings)}")
+    for role in roles:
+        for index, rule in enumerate(role.field("rules").value or []):
+            words = [*(rule.get("verbs") or []), *(rule.get("resources") or [])]
+            words += rule.get("apiGroups") or []
+            where = role.field(f"rules[{index}]").where
+            stars = [word for word in words if "*" in str(word)]
+            expect(
+                not stars, f"no wildcard in {role.manifest}", f"{', '.join(map(str, words))}", where
+            )
+    for binding in bindings:
+        binding.field("roleRef.kind").equals("Role")
+
+
+@check(
+    points=1,
+    hint="A tag is a name on a door; the digest is what is behind it. Which part of a reference "
+    "comes after an @?",
+)
+def test_image_by_digest(manifests):
+    """The server's image is named by its digest."""
+    field = server(manifests).field("image")
+    wanted = ImageRef.parse(IMAGE)
+    try:
+        written = ImageRef.parse(str(field.value))
+    except ValueError:
+        written = None
+    same = written and (written.name, written.digest) == (wanted.name, wanted.digest)
+    expect(same, f"the image {IMAGE}", str(field.value), field.where)
+
+
+@check(
+    points=1.5,
+    hint="0400 is owner-only, and the files of a Secret belong to root. YAML reads 0400 as octal; "
+    "JSON knows decimal numbers only. How does a process that is not root get to read the file?",
+)
+def test_secret_is_a_file(manifests):
+    """The credentials are a read-only file of mode 0400 that the server's group may read."""
+    deployment = manifests.one("Deployment", "sentiment", "team-a")
+    mount = server(manifests).mount("/var/run/feature-store")
+    volume = mount.volume
+    mode, where = token_mode(volume)
+    observed = (
+        f"mode {mode:04o}" if isinstance(mode, int) else f"no volume of {SECRET} with key token"
+    )
+    expect(mode == 0o400, f"the key token of the Secret {SECRET} with mode 0400", observed, where)
+    mount.field("readOnly").equals(True)
+    group = deployment.pod_field("securityContext.fsGroup")
+    group.satisfies(lambda value: isinstance(value, int) and value > 0, "a group that is not root")
+
+
+@check(
+    points=1,
+    hint="`k describe pod`, crash reports and child processes all show the environment. Where else "
+    "does the credential still go?",
+)
+def test_no_secret_in_the_environment(manifests):
+    """No container takes a Secret into its environment."""
+    deployment = manifests.one("Deployment", "sentiment", "team-a")
+    for container in [*deployment.containers(), *deployment.init_containers()]:
+        sources = container.field("envFrom").value or []
+        entries = container.field("env").value or []
+        found = [source for source in sources if source.get("secretRef")]
+        found += [entry for entry in entries if (entry.get("valueFrom") or {}).get("secretKeyRef")]
+        where = container.field("env").where
+        expect(not found, f"no Secret in the environment of {container.name}", str(found), where)
+        note(f"{container.name} takes no Secret into its environment", where)
+
+
+@check(
+    points=2,
+    needs="kubelet",
+    hint="`k -n team-a describe replicaset` shows why Pods are not made; the message names each "
+    "field that restricted wants. Pods that are made and do not start have events of their own.",
+)
+def test_two_replicas_are_ready(recording):
+    """Two replicas of the server are Ready under Pod Security restricted."""
+    recording.during("apply").ready_pods(of=WORKLOAD).finally_(
+        lambda pods: len(pods) == 2, "two Ready Pods"
+    )
+
+
+@check(
+    points=2,
+    hint="Two selectors in one entry mean both; two entries mean either. Which of the two have you "
+    "written, and who else matches?",
+)
+def test_only_the_gateway_gets_in(manifests):
+    """The gateway reaches the server at port 8000; nobody else does, and at no other port."""
+    net = network(manifests)
+    target = net.workload(WORKLOAD, "team-a")
+    net.reaches(GATEWAY, target, 8000)
+    net.blocks(pod("debug", "gateway", {"app": "debug"}), target, 8000)
+    net.blocks(pod("impostor", "team-b", {"app": "gateway"}), target, 8000)
+    net.blocks(pod("impostor", "team-a", {"app": "gateway"}), target, 8000)
+    net.blocks(pod("impostor", "default", {"app": "gateway"}), target, 8000)
+    net.blocks(pod("anybody", "default"), target, 8000)
+    for stranger in (NOTEBOOK_A, TRAINER, FEATURES, WORLD):
+        net.blocks(stranger, target, 8000)
+    net.blocks(GATEWAY, target, 9000)
+
+
+@check(
+    points=2,
+    hint="A policy with ingress rules says nothing about what goes out unless its policyTypes do. "
+    "To which Pods, in which namespace, at which port does the server connect?",
+)
+def test_server_goes_out_to_the_feature_store_only(manifests):
+    """The server reaches the feature store at port 6379, and nothing else but DNS."""
+    net = network(manifests)
+    source = net.workload(WORKLOAD, "team-a")
+    net.reaches(source, FEATURES, 6379)
+    net.blocks(source, FEATURES, 22)
+    net.blocks(source, pod("admin", "features", {"app": "admin"}), 6379)
+    net.blocks(source, pod("impostor", "team-b", {"app": "feature-store"}), 6379)
+    for target, port in ((GATEWAY, 8000), (NOTEBOOK_A, 8888), (WORLD, 443), (STORAGE, 443)):
+        net.blocks(source, target, port)
+
+
+@check(
+    points=1,
+    hint="Before the server connects anywhere it asks for an address. Which port, and which two "
+    "protocols?",
+)
+def test_names_can_be_resolved(manifests):
+    """The server and the trainer can ask the cluster's DNS, by UDP and by TCP."""
+    net = network(manifests)
+    for source in (net.workload(WORKLOAD, "team-a"), TRAINER):
+        for protocol in ("UDP", "TCP"):
+            net.reaches(source, DNS, 53, protocol)
+        net.blocks(source, pod("other", "kube-system", {"k8s-app": "metrics-server"}), 443)
+
+
+@check(
+    points=1.5,
+    hint="Somebody will start a notebook next week. Which of your policies selects a Pod that has "
+    "none of your labels, in each namespace and in each direction?",
+)
+def test_everything_is_denied_by_default(manifests):
+    """A Pod that no other policy names gets nothing in and nothing out, in both namespaces."""
+    net = network(manifests)
+    for notebook in (NOTEBOOK_A, NOTEBOOK_B):
+        neighbour = pod("neighbour", str(notebook.namespace), {"app": "neighbour"})
+        for source in (neighbour, GATEWAY, WORLD):
+            net.blocks(source, notebook, 8888)
+        for target, port in ((WORLD, 443), (neighbour, 8888), (FEATURES, 6379), (STORAGE, 443)):
+            net.blocks(notebook, target, port)
+
+
+@check(
+    points=2,
+    hint="Object storage is an address, not a Pod. How is an address written, and how much of the "
+    "internet does your block hold besides?",
+)
+def test_trainer_reaches_its_storage_only(manifests):
+    """The trainer reaches object storage at port 443 and never the inference of team-a."""
+    net = network(manifests)
+    net.reaches(TRAINER, STORAGE, 443)
+    net.blocks(TRAINER, STORAGE, 80)
+    net.blocks(TRAINER, WORLD, 443)
+    net.blocks(TRAINER, address("198.51.100.41"), 443)
+    net.blocks(TRAINER, net.workload(WORKLOAD, "team-a"), 8000)
+    for target, port in ((GATEWAY, 8000), (FEATURES, 6379), (NOTEBOOK_B, 8888)):
+        net.blocks(TRAINER, target, port)
+    for source in (GATEWAY, NOTEBOOK_B, WORLD):
+        net.blocks(source, TRAINER, 8080)
+
+
+def server(manifests):
+    """The container that serves."""
+    return manifests.one("Deployment", "sentiment", "team-a").container("model-server")
+
+
+def network(manifests):
+    """The policies of the files, among the namespaces of the README."""
+    return manifests.network({"gateway": {}, "features": {}, "kube-system": {}, "default": {}})
+
+
+def answered(recording, step):
+    """The answers to the Pods that the grader sent."""
+    return recording.during(step).answers("create")
+
+
+def may(recording, step, allowed):
+    """Each question of the step got this answer from the cluster's authorizer."""
+    for answer in recording.during(step).answers("may").found:
+        place = answer.namespace or "every namespace"
+        asked = f"{answer.actor} {'may' if allowed else 'may not'} {answer.target} in {place}"
+        observed = f"the authorizer says {'yes' if answer.ok else 'no'}: {answer.message}"
+        expect(answer.ok is allowed, asked, observed.rstrip(": "), "the authorizer")
+
+
+def token_volumes(found):
+    """Names of the Pod's volumes that hold a token of its account."""
+    return [
+        volume["name"]
+        for volume in found["spec"].get("volumes") or []
+        for source in (volume.get("projected") or {}).get("sources") or []
+        if source.get("serviceAccountToken")
+    ]
+
+
+def token_mode(volume):
+    """The mode of the Secret's file `token` in a volume, and the place; None where it is not."""
+    secret = volume.field("secret").value
+    if isinstance(secret, dict):
+        return file_mode(secret, secret.get("secretName"), secret.get("defaultMode")), volume.where
+    projected = volume.field("projected").value
+    for source in (projected or {}).get("sources") or []:
+        part = source.get("secret")
+        if isinstance(part, dict):
+            mode = file_mode(part, part.get("name"), projected.get("defaultMode"))
+            if mode is not None:
+                return mode, volume.where
+    return None, volume.where
+
+
+def file_mode(source, name, default):
+    """The mode that the key token gets from one source."""
+    if name != SECRET:
+        return None
+    items = source.get("items")
+    if not items:
+        return default
+    for item in items:
+        if item.get("key") == "token":
+            return item.get("mode", default)
+    return None
