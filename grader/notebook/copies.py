@@ -9,7 +9,8 @@ from pathlib import Path
 
 from grader.errors import MachineError
 from grader.load.labs import all_labs, course_root
-from grader.model.lab import Lab
+from grader.load.seeds import new_seed, seed_of
+from grader.model.lab import SEED_FILE, Lab
 from grader.notebook import source
 
 _README = re.compile(r"\]\(\.\./labs/([\w-]+)(?:/README\.md)?/?(#[\w-]+)?\)")
@@ -35,7 +36,11 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
         work.mkdir(parents=True, exist_ok=True)
         for lab in labs if labs is not None else all_labs():
             if notebook_of(lab).is_file():
-                _put(work, f"{lab.id}.ipynb", learners_text(lab, work / lab.id), copied)
+                seed = seed_of(work / lab.id) or new_seed()
+                new = _put(work, f"{lab.id}.ipynb", learners_text(lab, seed), copied)
+                if new and lab.file.seeded:
+                    # So that `mlk8s start` beside the notebook begins the same case.
+                    _put(work, f"{lab.id}/{SEED_FILE}", f"seed: {seed}\n", copied)
             if lab.readme.is_file():
                 _put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
     except OSError as error:
@@ -43,22 +48,16 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
     return copied
 
 
-def learners_text(lab: Lab, folder: Path | None = None) -> str:
-    """The text of the notebook file that a learner gets, whose files go to `folder`.
-
-    Where the lab draws a case, it is the one that the folder holds already, else a new one.
-    """
-    from grader.load.seeds import new_seed, seed_of
-
-    known = seed_of(folder) if folder is not None else None
-    released = source.release(source.read(notebook_of(lab)), lab, known or new_seed())
+def learners_text(lab: Lab, seed: str) -> str:
+    """The text of the notebook file that a learner gets; of this case, where the lab draws one."""
+    released = source.release(source.read(notebook_of(lab)), lab, seed)
     for cell in released["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = _README.sub(r"](\1/README.md\2)", cell["source"])
     return source.dumps(released)
 
 
-def _put(work: Path, name: str, text: str, copied: Copied) -> None:
+def _put(work: Path, name: str, text: str, copied: Copied) -> bool:
     path = work / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,8 +65,10 @@ def _put(work: Path, name: str, text: str, copied: Copied) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
         copied.new.append(name)
+        return True
     except FileExistsError:
         copied.kept.append(name)
+        return False
 
 
 def fresh_copy(work: Path, lab: Lab) -> str:
