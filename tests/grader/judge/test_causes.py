@@ -118,6 +118,18 @@ def test_a_pod_that_waits_for_a_claim() -> None:
     assert f"PersistentVolumeClaim/models is Pending: {said}" in cause.said
 
 
+def test_a_pod_whose_volume_nobody_can_make() -> None:
+    volume = {"name": "models", "persistentVolumeClaim": {"claimName": "models"}}
+    made = with_pod({"phase": "Pending"}, volumes=[volume])
+    made.change("added", thing("PersistentVolumeClaim", "models", status={"phase": "Pending"}))
+    said = "only supports ReadWriteOnce"
+    made.change("added", event("PersistentVolumeClaim/models", "ProvisioningFailed", said))
+    cause = about(made).cause
+    assert cause.word == "claim"
+    assert cause.said == said
+    assert cause.source == "event ProvisioningFailed"
+
+
 def test_image_then_pod_then_endpoints() -> None:
     made = with_pod(container("ImagePullBackOff", 'Back-off pulling image "x"'))
     made.change("added", event("Pod/web-1-a", "Failed", 'Failed to pull image "x": not found'))
