@@ -65,6 +65,11 @@ def part_files(files: Iterable[str]) -> frozenset[str]:
     )
 
 
+def is_in_tree(file: str, trees: Iterable[str]) -> bool:
+    """Whether a file is below the top folder of one of the lab's trees."""
+    return "/" in file and file.split("/")[0] in {tree.split("/")[0] for tree in trees}
+
+
 def vet(parts: Mapping[str, str]) -> list[Problem]:
     """What must not stand in the kustomization files among `parts` (name -> text)."""
     problems: list[Problem] = []
