@@ -67,7 +67,8 @@ def part_files(files: Iterable[str]) -> frozenset[str]:
 
 def is_in_tree(file: str, trees: Iterable[str]) -> bool:
     """Whether a file is below the top folder of one of the lab's trees."""
-    return "/" in file and file.split("/")[0] in {tree.split("/")[0] for tree in trees}
+    top, slash, _ = file.partition("/")
+    return bool(slash) and top in {tree.partition("/")[0] for tree in trees}
 
 
 def vet(parts: Mapping[str, str]) -> list[Problem]:
