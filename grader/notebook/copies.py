@@ -15,6 +15,10 @@ from grader.notebook import source
 _README = re.compile(r"\]\(\.\./labs/([\w-]+)(?:/README\.md)?/?(#[\w-]+)?\)")
 
 
+QUIZ = "knowledge-check"
+"""The one notebook that belongs to no lab."""
+
+
 @dataclass
 class Copied:
     """Names below the work folder: what is new, and what was there and stays as it is."""
@@ -28,6 +32,11 @@ def notebook_of(lab: Lab) -> Path:
     return course_root() / "notebooks" / f"{lab.id}.ipynb"
 
 
+def quiz_notebook() -> Path:
+    """The knowledge check's notebook in the course."""
+    return course_root() / "notebooks" / f"{QUIZ}.ipynb"
+
+
 def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
     """Copy the notebooks, as released, and the tasks. A file that exists is never touched."""
     copied = Copied()
@@ -35,9 +44,12 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
         work.mkdir(parents=True, exist_ok=True)
         for lab in labs if labs is not None else all_labs():
             if notebook_of(lab).is_file():
-                _put(work, f"{lab.id}.ipynb", learners_text(lab, work / lab.id), copied)
+                put(work, f"{lab.id}.ipynb", learners_text(lab, work / lab.id), copied)
             if lab.readme.is_file():
-                _put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
+                put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
+        if labs is None and quiz_notebook().is_file():
+            released = source.release(source.read(quiz_notebook()), None)
+            put(work, f"{QUIZ}.ipynb", source.dumps(released), copied)
     except OSError as error:
         raise MachineError(f"{work} cannot be written: {error.strerror or error}.") from error
     return copied
@@ -52,13 +64,19 @@ def learners_text(lab: Lab, folder: Path | None = None) -> str:
 
     known = seed_of(folder) if folder is not None else None
     released = source.release(source.read(notebook_of(lab)), lab, known or new_seed())
-    for cell in released["cells"]:
+    return source.dumps(with_links(released, r"](\1/README.md\2)"))
+
+
+def with_links(notebook: source.Json, target: str) -> source.Json:
+    """The same notebook, whose links to a lab's task lead to where that is beside the copy."""
+    for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = _README.sub(r"](\1/README.md\2)", cell["source"])
-    return source.dumps(released)
+            cell["source"] = _README.sub(target, cell["source"])
+    return notebook
 
 
-def _put(work: Path, name: str, text: str, copied: Copied) -> None:
+def put(work: Path, name: str, text: str, copied: Copied) -> None:
+    """Write a file that is not there yet, and note which it was."""
     path = work / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

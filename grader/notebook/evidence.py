@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from grader.model.recording import Object
+from grader.notebook import podstate
 from grader.notebook.html import Table
 from grader.notebook.place import NotebookStop
 
@@ -195,30 +196,12 @@ def _pod_row(pod: Object) -> tuple[str, ...]:
     status = pod.get("status") or {}
     containers = status.get("containerStatuses") or []
     ready = sum(bool(entry.get("ready")) for entry in containers)
-    restarts = sum(int(entry.get("restartCount") or 0) for entry in containers)
     spec = pod.get("spec") or {}
     images = ", ".join(c["image"].rsplit("/", 1)[-1] for c in spec.get("containers") or [])
     total = len(spec.get("containers") or [])
     node = spec.get("nodeName") or "none"
     name = pod["metadata"]["name"]
-    return name, _state(pod), f"{ready}/{total}", str(restarts), node, images
-
-
-def _state(pod: Object) -> str:
-    """What kubectl would write under STATUS."""
-    if pod["metadata"].get("deletionTimestamp"):
-        return "Terminating"
-    status = pod.get("status") or {}
-    for entry in [
-        *(status.get("initContainerStatuses") or []),
-        *(status.get("containerStatuses") or []),
-    ]:
-        state = entry.get("state") or {}
-        for name in ("waiting", "terminated"):
-            reason = (state.get(name) or {}).get("reason")
-            if reason and reason != "PodInitializing":
-                return str(reason)
-    return str(status.get("reason") or status.get("phase") or "Pending")
+    return name, podstate.state(pod), f"{ready}/{total}", str(podstate.restarts(pod)), node, images
 
 
 def _unschedulable(pod: Object) -> str:

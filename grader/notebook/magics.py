@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -12,8 +11,8 @@ from grader.errors import SubmissionError
 from grader.model.manifest import Manifest, Problem, SourceFile
 from grader.notebook.html import Shown, show
 from grader.notebook.place import Desk, NotebookStop, desk_of, shown_path
+from grader.notebook.source import NAME
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\.(yaml|yml|json)")
 KEPT = ".kept"
 """Folder beside the manifests for files that a cell would have overwritten unseen."""
 
@@ -94,7 +93,9 @@ def add_magics(shell: Any) -> None:
         """Save this cell as a draft for experiments, which is not graded: %%draft try.yaml"""
         show(save(desk_of(), line, cell, draft=True))
 
-    magics: tuple[Callable[[str, str], None], ...] = (manifest, draft)
+    from grader.notebook.asking import answer
+
+    magics: tuple[Callable[[str, str], None], ...] = (manifest, draft, answer)
     for function in magics:
         shell.register_magic_function(function, "cell", function.__name__)
 

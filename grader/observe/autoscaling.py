@@ -48,6 +48,9 @@ def unfinished(scaler: Object, state: State) -> str:
         return "its controller has not seen its target's replicas" if replicas else ""
     if reasons.get("AbleToScale") == ("False", "FailedGetScale"):
         return "its controller has not seen its target" if replicas is not None else ""
+    if not active[0]:
+        # It has moved its target within the bounds, or nothing yet: the metrics come next.
+        return "its controller has not asked for its metrics yet"
     if active[0] != "True":
         return ""
     wish = status.get("desiredReplicas")

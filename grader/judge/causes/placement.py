@@ -27,6 +27,8 @@ _FIELDS = (
 def unscheduled(scene: Scene, pod: Object) -> Iterator[Cause]:
     """A Pod that the scheduler found no node for."""
     scheduled = condition(pod, "PodScheduled")
+    if scheduled is None:
+        yield from _unprovisioned(scene, pod)
     if scheduled is None or scheduled.get("status") != "False":
         return
     said = str(scheduled.get("message") or "")
@@ -46,6 +48,36 @@ def unscheduled(scene: Scene, pod: Object) -> Iterator[Cause]:
     )
 
 
+def _unprovisioned(scene: Scene, pod: Object) -> Iterator[Cause]:
+    """A Pod whose node is chosen, without a word in it: nobody can make its volume there."""
+    for claim in _unbound(scene, pod):
+        for fact in scene.facts(claim, "ProvisioningFailed")[-1:]:
+            yield Cause(
+                word="claim",
+                about=title(pod),
+                namespace=namespace_of(pod),
+                field="spec.volumes",
+                what=f"Pod {pod['metadata']['name']} waits for {title(claim)}, which is not bound",
+                said=fact.message,
+                source=f"event {fact.reason}",
+                at=fact.at,
+            )
+
+
+def _unbound(scene: Scene, pod: Object) -> list[Object]:
+    """The Pod's claims that are there and not bound."""
+    wanted = {
+        (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        for volume in (pod.get("spec") or {}).get("volumes") or []
+    }
+    return [
+        claim
+        for claim in scene.in_namespace("PersistentVolumeClaim", namespace_of(pod))
+        if claim["metadata"]["name"] in wanted
+        and (claim.get("status") or {}).get("phase") != "Bound"
+    ]
+
+
 def _fields(said: str) -> str:
     """The fields that the scheduler's words point at, in the order of its words."""
     found = [(said.find(text), field) for text, field in _FIELDS if text in said]
@@ -54,15 +86,9 @@ def _fields(said: str) -> str:
 
 def _claims(scene: Scene, pod: Object) -> str:
     """What the volume controllers say of the Pod's claims that are not bound."""
-    wanted = {
-        (volume.get("persistentVolumeClaim") or {}).get("claimName")
-        for volume in (pod.get("spec") or {}).get("volumes") or []
-    }
     words = []
-    for claim in scene.in_namespace("PersistentVolumeClaim", namespace_of(pod)):
+    for claim in _unbound(scene, pod):
         phase = (claim.get("status") or {}).get("phase")
-        if claim["metadata"]["name"] not in wanted or phase == "Bound":
-            continue
         facts = scene.facts(claim, "ProvisioningFailed", "FailedBinding")
         said = f": {facts[-1].message}" if facts else ""
         words.append(f"; {title(claim)} is {phase or 'Pending'}{said}")

@@ -78,7 +78,7 @@ def test_release_has_the_starter_and_no_hidden_test() -> None:
     )
     assert "secret" not in json.dumps(ready)
     assert "TODO" in ready["cells"][0]["source"]
-    assert ready["cells"][1]["source"] == "check('02')\n"
+    assert ready["cells"][1]["source"] == "check('02')"
 
 
 def test_an_answer_names_its_file() -> None:

@@ -46,6 +46,12 @@ def state_with(scaler: Json, replicas: int = 2) -> dict[str, Any]:
     return {"HorizontalPodAutoscaler": {key: scaler}, "Deployment": {key: deployment}}
 
 
+def just_moved() -> Json:
+    status: Json = {"currentReplicas": 1, "desiredReplicas": 2}
+    status["conditions"] = conditions(AbleToScale="True SucceededRescale")
+    return a_scaler() | {"status": status}
+
+
 HELD = {"AbleToScale": "True ScaleDownStabilized"}
 DOWN = {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 120}}}
 STEP = {"behavior": {"scaleUp": {"policies": [{"periodSeconds": 60}]}}}
@@ -67,6 +73,8 @@ STEP = {"behavior": {"scaleUp": {"policies": [{"periodSeconds": 60}]}}}
         (a_scaler(0, 0, ScalingActive="False ScalingDisabled"), 3, "has not seen"),
         (a_scaler(AbleToScale="False FailedGetScale"), 2, "has not seen its target"),
         (a_scaler() | {"status": {}}, 2, "its controller has not seen it"),
+        # It has just brought its target to the least, and has not looked at any metric yet.
+        (just_moved(), 2, "has not asked for its metrics"),
     ],
 )
 def test_what_an_autoscaler_is_about_to_do(scaler: Json, replicas: int, left: str) -> None:
