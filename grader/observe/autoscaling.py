@@ -37,8 +37,12 @@ def scalers(state: State) -> list[Object]:
     return [scaler for scaler in found if not scaler["metadata"].get("deletionTimestamp")]
 
 
-def unfinished(scaler: Object, state: State) -> str:
-    """What an autoscaler is still about to do; empty where it has come to rest."""
+def unfinished(scaler: Object, state: State, loaded: bool = True) -> str:
+    """What an autoscaler is still about to do; empty where it has come to rest.
+
+    Its stabilization window counts only once there was load (`loaded`): until then it would only
+    take away what the submission asks for, minutes later.
+    """
     status, reasons = scaler.get("status") or {}, _reasons(scaler)
     if not reasons:
         return "its controller has not seen it"
@@ -58,7 +62,7 @@ def unfinished(scaler: Object, state: State) -> str:
         return f"is scaling to {wish}"
     if replicas is not None and status.get("currentReplicas", 0) != replicas:
         return "its controller has not seen its target's replicas"
-    if _held(scaler, reasons):
+    if loaded and _held(scaler, reasons):
         return "waits for its stabilization window"
     if _limited(scaler, reasons):
         return "waits for the period of its policy"

@@ -63,7 +63,7 @@ def settle(stage: Stage, within: float) -> Outcome:
         with recorder.changed:
             recorder.raise_fault()
             now, seen = time.monotonic(), recorder.seen
-            waiting = unsettled(recorder.state, finite)
+            waiting = unsettled(recorder.state, finite, stage.loaded)
             note, ends, silent = SETTLED, recorder.last_change + SHORT, ""
             if waiting:
                 note = QUIET

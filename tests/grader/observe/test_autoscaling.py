@@ -83,6 +83,12 @@ def test_what_an_autoscaler_is_about_to_do(scaler: Json, replicas: int, left: st
     assert bool(found) is bool(left)
 
 
+def test_without_load_a_window_is_not_waited_for() -> None:
+    scaler = a_scaler(4, 4, **HELD)
+    assert unfinished(scaler, state_with(scaler, 4), loaded=False) == ""
+    assert unfinished(a_scaler(wish=4), state_with(scaler), loaded=False) != ""
+
+
 def test_a_policy_that_forbids_a_direction_is_not_waited_for() -> None:
     never = {"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}}
     scaler = a_scaler(4, 4, never, ScalingLimited="True ScaleUpLimit")
