@@ -128,6 +128,8 @@ def field(run: Experiment, of: str, path: str, during: str | None) -> Table:
     last: Any = _NOTHING
     for moment in span(run, during).object(kind, name).values():
         value = _at(moment.value, path)
+        if moment.value is None:
+            value = "not there yet" if last in (_NOTHING, "not there yet") else "gone"
         if value != last:
             rows.append((moment.at, step_at(run, moment.at), value))
         last = value
