@@ -102,14 +102,28 @@ def add_magics(shell: Any) -> None:
 
 def _look(desk: Desk, name: str, text: str) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
     from grader.load import from_sources
+    from grader.load.kustomize import is_in_tree
 
     allowed = desk.lab.file
     sources = [SourceFile(name, text)]
+    if is_in_tree(name, allowed.kustomize.values()):
+        return (), _look_at_part(name, text)
     try:
         submission = from_sources("cell", sources, kinds=allowed.kinds, forms=allowed.all_forms)
     except SubmissionError as error:
         return (), (error.message,)
     return submission.manifests, tuple(_kindly(problem) for problem in submission.problems)
+
+
+def _look_at_part(name: str, text: str) -> tuple[str, ...]:
+    """A file of a kustomize tree is no object by itself: whether it is YAML can be said of it."""
+    from grader.load.limits import Budget
+    from grader.load.text import documents
+
+    try:
+        return tuple(_kindly(problem) for problem in documents(text, name, Budget())[1])
+    except SubmissionError as error:
+        return (error.message,)
 
 
 def _kindly(problem: Problem) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
 from grader.judge.language.manifests import Manifests
-from grader.load.kustomize import part_files, vet
+from grader.load.kustomize import is_in_tree, part_files, vet
 from grader.load.submission import digest, from_sources
 from grader.model.manifest import SourceFile, Submission
 from tests.grader.observe.samples import a_lab
@@ -91,6 +91,13 @@ def test_the_top_folders_of_kustomizations_are_no_plain_manifests() -> None:
     files = [*TREE, "ns.yaml", "policy/a.yaml", "kustomization.yaml"]
     assert part_files(files) == {*TREE, "kustomization.yaml"}
     assert [str(m) for m in submission(TREE, prod=BUILT).manifests] == ["Namespace/ml-prod"]
+
+
+def test_a_single_file_is_known_by_its_top_folder() -> None:
+    trees = ["app/prod", "other/overlays/staging"]
+    assert is_in_tree("app/base/deployment.yaml", trees)
+    assert not is_in_tree("platform/policy.yaml", trees)
+    assert not is_in_tree("app.yaml", trees)
 
 
 def test_built_fields_know_where_they_were_written() -> None:
