@@ -59,8 +59,8 @@ def commands() -> Iterator[tuple[str, str]]:
     """Each line of a console block, without its comment, and the page that shows it."""
     for path in PAGES:
         for block in re.findall(r"```console\n(.*?)```", prose(path), re.DOTALL):
-            for line in block.splitlines():
-                shown = re.sub(r"\s+#.*", "", line).strip()
+            for line in block.replace("\\\n", " ").splitlines():
+                shown = " ".join(re.sub(r"\s+#.*", "", line).split())
                 if shown:
                     yield shown, name(path)
 
