@@ -67,7 +67,11 @@ def commands() -> Iterator[tuple[str, str]]:
 
 def test_spelling() -> None:
     files = [str(path) for pattern in SPELT for path in ROOT.glob(pattern)]
-    arguments = ["--quiet-level=3", f"--ignore-words-list={KNOWN}", "--skip=*.sum,*.lock,sealed.json"]
+    arguments = [
+        "--quiet-level=3",
+        f"--ignore-words-list={KNOWN}",
+        "--skip=*.sum,*.lock,sealed.json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "codespell_lib", *arguments, *files], capture_output=True, text=True
     )

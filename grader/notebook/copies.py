@@ -9,7 +9,8 @@ from pathlib import Path
 
 from grader.errors import MachineError
 from grader.load.labs import all_labs, course_root
-from grader.model.lab import Lab
+from grader.load.seeds import new_seed, seed_of
+from grader.model.lab import SEED_FILE, Lab
 from grader.notebook import source
 
 _README = re.compile(r"\]\(\.\./labs/([\w-]+)(?:/README\.md)?/?(#[\w-]+)?\)")
@@ -44,7 +45,11 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
         work.mkdir(parents=True, exist_ok=True)
         for lab in labs if labs is not None else all_labs():
             if notebook_of(lab).is_file():
-                put(work, f"{lab.id}.ipynb", learners_text(lab, work / lab.id), copied)
+                seed = seed_of(work / lab.id) or new_seed()
+                new = put(work, f"{lab.id}.ipynb", learners_text(lab, seed), copied)
+                if new and lab.file.seeded:
+                    # So that `mlk8s start` beside the notebook begins the same case.
+                    put(work, f"{lab.id}/{SEED_FILE}", f"seed: {seed}\n", copied)
             if lab.readme.is_file():
                 put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
         if labs is None and quiz_notebook().is_file():
@@ -55,15 +60,9 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
     return copied
 
 
-def learners_text(lab: Lab, folder: Path | None = None) -> str:
-    """The text of the notebook file that a learner gets, whose files go to `folder`.
-
-    Where the lab draws a case, it is the one that the folder holds already, else a new one.
-    """
-    from grader.load.seeds import new_seed, seed_of
-
-    known = seed_of(folder) if folder is not None else None
-    released = source.release(source.read(notebook_of(lab)), lab, known or new_seed())
+def learners_text(lab: Lab, seed: str) -> str:
+    """The text of the notebook file that a learner gets; of this case, where the lab draws one."""
+    released = source.release(source.read(notebook_of(lab)), lab, seed)
     return source.dumps(with_links(released, r"](\1/README.md\2)"))
 
 
@@ -75,8 +74,8 @@ def with_links(notebook: source.Json, target: str) -> source.Json:
     return notebook
 
 
-def put(work: Path, name: str, text: str, copied: Copied) -> None:
-    """Write a file that is not there yet, and note which it was."""
+def put(work: Path, name: str, text: str, copied: Copied) -> bool:
+    """Write a file that is not there yet, and note which it was; whether it is new."""
     path = work / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -84,8 +83,10 @@ def put(work: Path, name: str, text: str, copied: Copied) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
         copied.new.append(name)
+        return True
     except FileExistsError:
         copied.kept.append(name)
+        return False
 
 
 def fresh_copy(work: Path, lab: Lab) -> str:

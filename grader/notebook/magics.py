@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import SubmissionError
+from grader.load.cells import NAME
 from grader.model.manifest import Manifest, Problem, SourceFile
 from grader.notebook.html import Shown, show
 from grader.notebook.place import Desk, NotebookStop, desk_of, shown_path
-from grader.notebook.source import NAME
 
 KEPT = ".kept"
 """Folder beside the manifests for files that a cell would have overwritten unseen."""

@@ -38,6 +38,7 @@ from traitlets import Unicode
 
 from grader.errors import GraderError
 from grader.judge.survey import HERE, provable_points
+from grader.load.cells import NAME
 from grader.load.labs import find_lab
 from grader.load.limits import MAX_FILES
 from grader.notebook import source
@@ -96,7 +97,7 @@ class GradeManifests(NbGraderPreprocessor):  # type: ignore[misc]
     def _write(self, files: Iterable[tuple[str, str]], folder: Path) -> None:
         folder.mkdir(parents=True)
         for number, (name, text) in enumerate(files):
-            if number >= MAX_FILES or not source.NAME.fullmatch(name):
+            if number >= MAX_FILES or not NAME.fullmatch(name):
                 self.log.warning("A file called %r is left out.", name[:80])
                 continue
             path = folder / name

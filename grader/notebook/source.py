@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import CourseError
+from grader.load.cells import MANIFEST, written
 from grader.model.draws import fill
 from grader.model.lab import Lab
 
@@ -23,9 +24,6 @@ Json = dict[str, Any]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN_BEGIN, HIDDEN_END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\.(yaml|yml|json)")
-"""A file name that a manifest cell may have: relative, visible, and leading nowhere else."""
-MANIFEST = re.compile(r"%%(manifest|draft|answer)[ \t]+(\S+)[ \t]*\n")
 REFERENCE_SEED = "course"
 """Whose case the course's own notebook solves, where a lab draws one for each learner."""
 STUB = "# your answer"
@@ -174,10 +172,8 @@ def answers(notebook: Json) -> Iterator[tuple[str, str]]:
 
 
 def _written(notebook: Json, magic: str) -> Iterator[tuple[str, str]]:
-    for cell in notebook["cells"]:
-        found = MANIFEST.match(cell["source"]) if cell["cell_type"] == "code" else None
-        if found is not None and found[1] == magic:
-            yield found[2], cell["source"][found.end() :]
+    code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return written(code, magic)
 
 
 def nbgrader_metadata(

@@ -10,8 +10,9 @@ import pytest
 
 from grader.errors import CourseError
 from grader.load.labs import find_lab
+from grader.load.seeds import seed_of
 from grader.notebook import source
-from grader.notebook.copies import learners_text
+from grader.notebook.copies import copy_course
 
 LAB = find_lab("02")
 
@@ -123,9 +124,14 @@ def test_a_drawn_case_is_the_learners_own(tmp_path: Path) -> None:
     released = source.release(ready, lab, "k7f3wq")
     assert "seed: k7f3wq" in released["cells"][0]["source"]
     assert released == source.release(ready, lab, "k7f3wq")
-    (tmp_path / "seed.yaml").write_text("seed: k7f3wq\n")
-    assert "seed: k7f3wq" in learners_text(lab, tmp_path)
-    assert learners_text(lab) != learners_text(lab)
+    copy_course(tmp_path, [lab])
+    seed = seed_of(tmp_path / lab.id)
+    assert seed
+    text = (tmp_path / f"{lab.id}.ipynb").read_text(encoding="utf-8")
+    assert f"seed: {seed}" in text
+    (tmp_path / f"{lab.id}.ipynb").unlink()
+    copy_course(tmp_path, [lab])
+    assert (tmp_path / f"{lab.id}.ipynb").read_text(encoding="utf-8") == text
 
 
 def test_every_answer_cell_has_an_id_of_its_own() -> None:

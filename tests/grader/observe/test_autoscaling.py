@@ -83,6 +83,12 @@ def test_what_an_autoscaler_is_about_to_do(scaler: Json, replicas: int, left: st
     assert bool(found) is bool(left)
 
 
+def test_without_load_a_window_is_not_waited_for() -> None:
+    scaler = a_scaler(4, 4, **HELD)
+    assert unfinished(scaler, state_with(scaler, 4), loaded=False) == ""
+    assert unfinished(a_scaler(wish=4), state_with(scaler), loaded=False) != ""
+
+
 def test_a_policy_that_forbids_a_direction_is_not_waited_for() -> None:
     never = {"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}}
     scaler = a_scaler(4, 4, never, ScalingLimited="True ScaleUpLimit")
@@ -143,6 +149,7 @@ def test_a_measured_value_alone_is_no_change() -> None:
 
 def looking_stage(counts: list[int]) -> Stage:
     stage = a_stage()
+    stage.loaded = True
     stage.recorder.state.update(state_with(a_scaler()))
     capabilities = Capabilities(load="simulated")
     stage.cluster = ClusterStatus(
@@ -177,6 +184,12 @@ def test_a_controller_that_looks_no_more_is_a_fault(monkeypatch: pytest.MonkeyPa
     assert not looks.done(changed)
     with pytest.raises(MachineError, match="controller of autoscalers"):
         looks.done(changed)
+
+
+def test_without_load_what_an_autoscaler_has_said_once_remains_true() -> None:
+    stage = looking_stage([7])
+    stage.loaded = False
+    assert Looks(stage).done(time.monotonic())
 
 
 def test_without_autoscalers_nobody_is_asked() -> None:
