@@ -1,4 +1,4 @@
-"""Draws the documentation's pictures from real runs: `python docs/pictures.py` (brings a cluster up)."""
+"""Draws the pictures of the documentation from real runs: `python docs/pictures.py`."""
 
 from __future__ import annotations
 

@@ -8,13 +8,14 @@ from importlib import metadata
 from pathlib import Path
 
 from cluster.binaries import ensure
-from cluster.binaries.catalog import KNOWN, PROJECTS, TOOLS
+from cluster.binaries.catalog import KNOWN, LAB_TOOLS, PROJECTS, TOOLS
 from cluster.bundle.archive import sha256_of
 from cluster.bundle.manifest import Item
 from cluster.errors import ClusterError
 from cluster.model import Progress, ProgressEvent, silent
 
-PROGRAMS = (*TOOLS, "kind")
+PROGRAMS = (*TOOLS, "kind", *LAB_TOOLS)
+"""Those of single labs too: a room without a network cannot fetch them when their lab comes."""
 DISTRIBUTION = "mlk8s"
 
 

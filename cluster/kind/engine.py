@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +38,7 @@ class Engine:
 
     name: EngineName
     environment: dict[str, str] = field(default_factory=dict)
+    _info: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def run(
         self,
@@ -109,10 +111,12 @@ class Engine:
         self.run("save", *extra, "--output", str(target), *names, seconds=_LONG)
 
     def info(self) -> dict[str, Any]:
-        """What the engine says about itself."""
-        template = "json" if self.name == "podman" else "{{json .}}"
-        raw = json.loads(self.run("info", "--format", template))
-        return raw if isinstance(raw, dict) else {}
+        """What the engine says about itself; asked once, since podman takes seconds to answer."""
+        if not self._info:
+            template = "json" if self.name == "podman" else "{{json .}}"
+            raw = json.loads(self.run("info", "--format", template))
+            self._info.update(raw if isinstance(raw, dict) else {})
+        return self._info
 
     def machine(self) -> Machine:
         """What the machine has on which containers run; on macOS that is a virtual one."""
@@ -145,8 +149,27 @@ def find_engine() -> Engine:
     raise CannotProvide("; ".join(reasons) + ".", "mlk8s doctor")
 
 
+FRESH = 20.0
+"""Seconds for which an engine that has answered is not asked again."""
+_answered: dict[tuple[str, ...], tuple[float, Engine]] = {}
+
+
 def probe(name: EngineName) -> tuple[Engine | None, str]:
     """The engine of this name if it answers, else why not."""
+    key = (name, *(os.environ.get(variable, "") for variable in _MATTERS))
+    at, known = _answered.get(key, (-FRESH, None))
+    if known is not None and time.monotonic() - at < FRESH:
+        return known, ""
+    engine, reason = _ask(name)
+    if engine is not None:
+        _answered[key] = (time.monotonic(), engine)
+    return engine, reason
+
+
+_MATTERS = ("PATH", "MLK8S_HOME", "DOCKER_HOST", "CONTAINERS_CONF", "CONTAINER_HOST")
+
+
+def _ask(name: EngineName) -> tuple[Engine | None, str]:
     if shutil.which(name) is None:
         return None, f"{name} is not installed"
     engine = Engine(name, _environment(name))

@@ -21,6 +21,7 @@ from cluster.paths import write_whole
 _REGISTRY = ("registry-1.docker.io", 443)
 _LOADED = "/kind/mlk8s-images"
 _MIRROR = "/kind/mirror"
+_ASK = f"cat {_LOADED}; ctr --namespace=k8s.io images ls --quiet"
 _AT_ONCE = 3
 _OURS = frozenset({METRICS, LOAD})
 """Images that run on the control plane, so that workers are for the labs' Pods alone."""
@@ -195,13 +196,26 @@ def _meant_for(node: Container, items: list[Item]) -> list[Item]:
 
 
 def _give(engine: Engine, store: Store, node: Container, items: list[Item]) -> None:
-    had = set(engine.run("exec", node.name, "cat", _LOADED, check=False).split())
-    missing = [item for item in items if item.sha256 not in had]
+    # Both what was loaded and what is there: a Pod whose image has gone would look like a mistake.
+    had = set(engine.run("exec", node.name, "sh", "-c", _ASK, check=False).split())
+    missing = [
+        item
+        for item in items
+        if item.sha256 not in had or not had.issuperset(map(full_name, item.names))
+    ]
     for item in missing:
         load_into(engine, node.name, store.path(item))
     if missing:
-        now = sorted(had | {item.sha256 for item in items})
+        now = sorted(item.sha256 for item in items)
         engine.run("exec", node.name, "sh", "-c", f"echo {' '.join(now)} > {_LOADED}")
+
+
+def full_name(image: str) -> str:
+    """An image's name as container runtimes complete it."""
+    first, _, rest = image.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"docker.io/{image}" if rest else f"docker.io/library/{image}"
 
 
 def load_into(engine: Engine, node: str, archive: Path) -> None:
@@ -212,4 +226,10 @@ def load_into(engine: Engine, node: str, archive: Path) -> None:
         f"mkdir -p {_MIRROR} && cat > {place}.new && mv {place}.new {place} && "
         f"ctr --namespace=k8s.io images import --local --digests=false {place}"
     )
-    engine.run("exec", "--interactive", node, "sh", "-c", script, stdin=archive, seconds=300)
+    try:
+        engine.run("exec", "--interactive", node, "sh", "-c", script, stdin=archive, seconds=300)
+    except ClusterError as error:
+        if "no space left" not in str(error).lower():
+            raise
+        words = f"The disk is full: {node} has no room for the labs' images."
+        raise ClusterError(words, "Free some space, then run `mlk8s up` again.") from error

@@ -1,4 +1,4 @@
-"""What a class has handed in: a folder with one folder, archive or file for each learner."""
+"""What a class has handed in: a folder with one folder, archive, notebook or file for each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from grader.classroom.archives import ENDINGS, is_archive, unpack
 from grader.errors import SubmissionError, UsageError
 from grader.grading.grade import read_case
 from grader.judge.case import Case
+from grader.load.cells import unpack_notebook
 from grader.load.files import SUFFIXES
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
 
-_LAYOUT = "It holds one folder, archive or file for each learner, named after them."
+NOTEBOOK = ".ipynb"
+_LAYOUT = "It holds one folder, archive, notebook or file for each learner, named after them."
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def _entries(folder: Path, lab: Lab) -> Iterator[HandedIn]:
             yield HandedIn(path.name, own if own.is_dir() else path)
         elif is_archive(path):
             yield HandedIn(_without_ending(path.name), path)
-        elif path.suffix.lower() in SUFFIXES:
+        elif path.suffix.lower() in {*SUFFIXES, NOTEBOOK}:
             yield HandedIn(path.stem, path)
 
 
@@ -64,14 +66,24 @@ def _without_ending(name: str) -> str:
     return name[: -len(longest)]
 
 
+def _notebook_in(folder: Path, lab: Lab) -> Path | None:
+    """The lab's notebook in a learner's folder that holds no manifest, as nbgrader collects it."""
+    path = folder / f"{lab.id}{NOTEBOOK}"
+    if not path.is_file() or any(p.suffix.lower() in SUFFIXES for p in folder.rglob("*")):
+        return None
+    return path
+
+
 def case_of_handed_in(lab: Lab, entry: HandedIn, scratch: Path) -> Case:
     """The case of one learner; what cannot be read makes a case that says so.
 
     MachineError, as ever, is none of the learner's doing.
     """
-    path = entry.path
+    path = _notebook_in(entry.path, lab) or entry.path
     try:
-        if path.is_file() and is_archive(path):
+        if path.suffix.lower() == NOTEBOOK:
+            path = unpack_notebook(path, scratch / entry.name)
+        elif path.is_file() and is_archive(path):
             path = unpack(path, scratch / entry.name)
         case = read_case(lab, path, entry.name)
     except (SubmissionError, UsageError) as error:

@@ -14,7 +14,9 @@ from grader.cli import (
     clusters,
     doctor,
     labs,
+    nbgrader,
     notebook,
+    quiz,
     timeline,
     tour,
     verify,
@@ -50,6 +52,8 @@ def _root(
 tour.add_to(app)
 labs.add_to(app)
 notebook.add_to(app)
+nbgrader.add_to(app)
+quiz.add_to(app)
 check.add_to(app)
 classroom.add_to(app)
 clusters.add_to(app)

@@ -118,6 +118,11 @@ def _starter(lab: Lab, target: Path, wanted: str | None) -> Iterator[Path]:
         raise UsageError(
             f"{target} holds the case {known} already", "Use --into for another folder."
         )
+    if known is None and wanted is None and any(target.rglob("*.yaml")):
+        raise UsageError(
+            f"{target} holds files of a case, and no seed that says of which",
+            "Name it with --seed, or begin anew in another folder with --into.",
+        )
     with tempfile.TemporaryDirectory(prefix="mlk8s-start-") as scratch:
         folder = Path(scratch) / "starter"
         shutil.copytree(lab.starter, folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from grader.load.kustomize import NAMES
-from grader.observe.bounded import TooMuch, run
+from grader.observe.bounded import TooMuch, run, tool
 
 _NOWHERE = "http://127.0.0.1:9"
 _OFFLINE = {"HTTP_PROXY": _NOWHERE, "HTTPS_PROXY": _NOWHERE, "GIT_TERMINAL_PROMPT": "0"}
@@ -22,9 +22,7 @@ def render(folder: str, parts: Mapping[str, str]) -> tuple[str, str]:
     Only the files of the trees are there, as plain files in a folder of their own, and kustomize's
     own rule holds that no tree reads above itself but for its bases. Raises MachineError.
     """
-    from cluster.binaries import ensure
-
-    kubectl = ensure(["kubectl"])["kubectl"]
+    kubectl = tool("kubectl")
     with tempfile.TemporaryDirectory(prefix="mlk8s-kustomize-") as scratch:
         root = Path(scratch).resolve()
         tree = root / "tree"

@@ -65,6 +65,12 @@ def part_files(files: Iterable[str]) -> frozenset[str]:
     )
 
 
+def is_in_tree(file: str, trees: Iterable[str]) -> bool:
+    """Whether a file is below the top folder of one of the lab's trees."""
+    top, slash, _ = file.partition("/")
+    return bool(slash) and top in {tree.partition("/")[0] for tree in trees}
+
+
 def vet(parts: Mapping[str, str]) -> list[Problem]:
     """What must not stand in the kustomization files among `parts` (name -> text)."""
     problems: list[Problem] = []

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.crds.catalog import CrdSetName
 from cluster.model import DEFAULT_NODES, NodeSpec, ServerModel, VolumeSpec
-from grader.model.scenario import Drain, Step
+from grader.model.scenario import Apply, Drain, Step
 
 DEFAULT_KINDS: tuple[str, ...] = (
     "Namespace",
@@ -106,6 +106,13 @@ class LabFile(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two steps are called {twice[0]!r}: give one a name with `as`")
+        return self
+
+    @model_validator(mode="after")
+    def _builds_are_named(self) -> LabFile:
+        wanted = {s.action.build for s in self.scenario if isinstance(s.action, Apply)} - {None}
+        if unknown := sorted(wanted - self.kustomize.keys(), key=str):
+            raise ValueError(f"apply names the build {unknown[0]!r}, which kustomize does not")
         return self
 
     @model_validator(mode="after")

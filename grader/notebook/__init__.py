@@ -16,13 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from grader.notebook.asking import ask, quiz
     from grader.notebook.begin import start
     from grader.notebook.experiments import Experiment, experiment
     from grader.notebook.predictions import predict
     from grader.notebook.standing import progress
     from grader.notebook.verdict import check
 
-__all__ = ["Experiment", "check", "experiment", "predict", "progress", "start"]
+__all__ = ["Experiment", "ask", "check", "experiment", "predict", "progress", "quiz", "start"]
 
 _HOMES = {
     "start": "begin",
@@ -31,6 +32,8 @@ _HOMES = {
     "predict": "predictions",
     "progress": "standing",
     "check": "verdict",
+    "ask": "asking",
+    "quiz": "asking",
 }
 
 

@@ -91,7 +91,7 @@ def _build(path: Path, name: str | None) -> int:
 
 def _check() -> int:
     worst = 0
-    for path in sorted((course_root() / "notebooks").glob("*.ipynb")):
+    for path in sorted((course_root() / "notebooks").glob("[0-9][0-9]-*.ipynb")):
         worst = max(worst, _say(path, form.problems(source.read(path))))
     return worst
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import nullcontext
@@ -11,26 +12,33 @@ from typing import Any
 
 from cluster.model import ClusterStatus, ProgressEvent
 from grader.errors import GraderError
-from grader.notebook.html import Shown, displayer, in_ipython, marked, show
+from grader.notebook.html import Notice, Shown, displayer, in_ipython, marked, show
 from grader.notebook.place import Desk, lab_named, shown_path, sit_down, stop
 from grader.notebook.words import simulated_words
 
+CLUSTER = "MLK8S_CLUSTER"
+"""Environment variable naming the cluster where a notebook does not."""
 EVERY = 0.2
 """Seconds between two updates of a running line."""
 
 
-def start(lab: str, cluster: str = "auto") -> None:
+def start(lab: str, cluster: str | None = None) -> None:
     """Bring the cluster up, prepare the learner's folder of this lab, add %%manifest and %%draft.
 
-    `cluster` is auto, embedded, kind or context:NAME. The first time on a machine the programs of
-    the control plane are fetched or built; later it takes seconds, and nothing if it runs.
+    `cluster` is auto, embedded, kind or context:NAME; where nothing is said, what the environment
+    variable MLK8S_CLUSTER says, else auto. With `none`, files only are judged. The first time on a
+    machine the programs of the control plane are fetched or built; later it takes seconds, and
+    nothing if it runs.
     """
-    desk = sit_down(lab_named(lab), cluster)
+    desk = sit_down(lab_named(lab), cluster or os.environ.get(CLUSTER) or "auto")
     if in_ipython():
         from grader.notebook.magics import add_magics
 
         shell: Any = import_module("IPython").get_ipython()
         add_magics(shell)
+    if desk.where == "none":
+        show(Notice("No cluster is used: `check` judges your files alone."))
+        return
     with ProgressPane("Preparing the cluster") as pane:
         status = _bring_up(desk, pane)
     show(_Ready(desk, status))

@@ -9,10 +9,15 @@ from pathlib import Path
 
 from grader.errors import MachineError
 from grader.load.labs import all_labs, course_root
-from grader.model.lab import Lab
+from grader.load.seeds import new_seed, seed_of
+from grader.model.lab import SEED_FILE, Lab
 from grader.notebook import source
 
 _README = re.compile(r"\]\(\.\./labs/([\w-]+)(?:/README\.md)?/?(#[\w-]+)?\)")
+
+
+QUIZ = "knowledge-check"
+"""The one notebook that belongs to no lab."""
 
 
 @dataclass
@@ -28,6 +33,11 @@ def notebook_of(lab: Lab) -> Path:
     return course_root() / "notebooks" / f"{lab.id}.ipynb"
 
 
+def quiz_notebook() -> Path:
+    """The knowledge check's notebook in the course."""
+    return course_root() / "notebooks" / f"{QUIZ}.ipynb"
+
+
 def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
     """Copy the notebooks, as released, and the tasks. A file that exists is never touched."""
     copied = Copied()
@@ -35,30 +45,37 @@ def copy_course(work: Path, labs: list[Lab] | None = None) -> Copied:
         work.mkdir(parents=True, exist_ok=True)
         for lab in labs if labs is not None else all_labs():
             if notebook_of(lab).is_file():
-                _put(work, f"{lab.id}.ipynb", learners_text(lab, work / lab.id), copied)
+                seed = seed_of(work / lab.id) or new_seed()
+                new = put(work, f"{lab.id}.ipynb", learners_text(lab, seed), copied)
+                if new and lab.file.seeded:
+                    # So that `mlk8s start` beside the notebook begins the same case.
+                    put(work, f"{lab.id}/{SEED_FILE}", f"seed: {seed}\n", copied)
             if lab.readme.is_file():
-                _put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
+                put(work, f"{lab.id}/README.md", lab.readme.read_text("utf-8"), copied)
+        if labs is None and quiz_notebook().is_file():
+            released = source.release(source.read(quiz_notebook()), None)
+            put(work, f"{QUIZ}.ipynb", source.dumps(released), copied)
     except OSError as error:
         raise MachineError(f"{work} cannot be written: {error.strerror or error}.") from error
     return copied
 
 
-def learners_text(lab: Lab, folder: Path | None = None) -> str:
-    """The text of the notebook file that a learner gets, whose files go to `folder`.
+def learners_text(lab: Lab, seed: str) -> str:
+    """The text of the notebook file that a learner gets; of this case, where the lab draws one."""
+    released = source.release(source.read(notebook_of(lab)), lab, seed)
+    return source.dumps(with_links(released, r"](\1/README.md\2)"))
 
-    Where the lab draws a case, it is the one that the folder holds already, else a new one.
-    """
-    from grader.load.seeds import new_seed, seed_of
 
-    known = seed_of(folder) if folder is not None else None
-    released = source.release(source.read(notebook_of(lab)), lab, known or new_seed())
-    for cell in released["cells"]:
+def with_links(notebook: source.Json, target: str) -> source.Json:
+    """The same notebook, whose links to a lab's task lead to where that is beside the copy."""
+    for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = _README.sub(r"](\1/README.md\2)", cell["source"])
-    return source.dumps(released)
+            cell["source"] = _README.sub(target, cell["source"])
+    return notebook
 
 
-def _put(work: Path, name: str, text: str, copied: Copied) -> None:
+def put(work: Path, name: str, text: str, copied: Copied) -> bool:
+    """Write a file that is not there yet, and note which it was; whether it is new."""
     path = work / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,8 +83,10 @@ def _put(work: Path, name: str, text: str, copied: Copied) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
         copied.new.append(name)
+        return True
     except FileExistsError:
         copied.kept.append(name)
+        return False
 
 
 def fresh_copy(work: Path, lab: Lab) -> str:

@@ -41,11 +41,11 @@ def endpoints(run: Experiment, of: str | None, during: str | None) -> Table:
     moments = span(run, during).endpoints(of.removeprefix("Service/")).values()
     counts = [len(moment.value) for moment in moments]
     rows = [
-        (moment.at, step_at(run, moment.at), len(moment.value), _pods_of(moment.value))
-        for moment in moments
+        (m.at, step_at(run, m.at), len(m.value), _ports_of(m.value), _pods_of(m.value))
+        for m in moments
     ]
     note = f"Lowest {min(counts)}, highest {max(counts)}."
-    return Table(("second", "step", "ready", "Pods"), *_short(rows, f"{note} {run.note}"))
+    return Table(("second", "step", "ready", "port", "Pods"), *_short(rows, f"{note} {run.note}"))
 
 
 def replicas(run: Experiment, of: str | None, during: str | None) -> Table:
@@ -128,6 +128,8 @@ def field(run: Experiment, of: str, path: str, during: str | None) -> Table:
     last: Any = _NOTHING
     for moment in span(run, during).object(kind, name).values():
         value = _at(moment.value, path)
+        if moment.value is None:
+            value = "not there yet" if last in (_NOTHING, "not there yet") else "gone"
         if value != last:
             rows.append((moment.at, step_at(run, moment.at), value))
         last = value
@@ -162,6 +164,10 @@ def _short(rows: list[tuple[Any, ...]], note: str) -> tuple[list[tuple[Any, ...]
     half = MOST // 2
     left_out = len(rows) - 2 * half
     return rows[:half] + rows[-half:], f"{left_out} rows in the middle are left out. {note}".strip()
+
+
+def _ports_of(found: list[Any]) -> str:
+    return ", ".join(sorted({str(port) for endpoint in found for port in endpoint.ports}))
 
 
 def _pods_of(found: list[Any]) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from grader.errors import SubmissionError
+from grader.load.cells import NAME
 from grader.model.manifest import Manifest, Problem, SourceFile
 from grader.notebook.html import Shown, show
 from grader.notebook.place import Desk, NotebookStop, desk_of, shown_path
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\.(yaml|yml|json)")
 KEPT = ".kept"
 """Folder beside the manifests for files that a cell would have overwritten unseen."""
 
@@ -94,21 +93,37 @@ def add_magics(shell: Any) -> None:
         """Save this cell as a draft for experiments, which is not graded: %%draft try.yaml"""
         show(save(desk_of(), line, cell, draft=True))
 
-    magics: tuple[Callable[[str, str], None], ...] = (manifest, draft)
+    from grader.notebook.asking import answer
+
+    magics: tuple[Callable[[str, str], None], ...] = (manifest, draft, answer)
     for function in magics:
         shell.register_magic_function(function, "cell", function.__name__)
 
 
 def _look(desk: Desk, name: str, text: str) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
     from grader.load import from_sources
+    from grader.load.kustomize import is_in_tree
 
     allowed = desk.lab.file
     sources = [SourceFile(name, text)]
+    if is_in_tree(name, allowed.kustomize.values()):
+        return (), _look_at_part(name, text)
     try:
         submission = from_sources("cell", sources, kinds=allowed.kinds, forms=allowed.all_forms)
     except SubmissionError as error:
         return (), (error.message,)
     return submission.manifests, tuple(_kindly(problem) for problem in submission.problems)
+
+
+def _look_at_part(name: str, text: str) -> tuple[str, ...]:
+    """A file of a kustomize tree is no object by itself: whether it is YAML can be said of it."""
+    from grader.load.limits import Budget
+    from grader.load.text import documents
+
+    try:
+        return tuple(_kindly(problem) for problem in documents(text, name, Budget())[1])
+    except SubmissionError as error:
+        return (error.message,)
 
 
 def _kindly(problem: Problem) -> str:

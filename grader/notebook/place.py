@@ -41,8 +41,11 @@ _desks: list[Desk] = []
 
 
 def sit_down(lab: Lab, where: str) -> Desk:
-    """Make the folders of this lab and remember them for the cells that follow."""
-    root = work_root()
+    """Make the folders of this lab and remember them for the cells that follow.
+
+    `auto` means simulated containers: experiments count on the servers that the lab declares.
+    """
+    root, where = work_root(), "embedded" if where == "auto" else where
     desk = Desk(lab, root / lab.id, root / "drafts" / lab.id, where)
     try:
         desk.work.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def sit_down(lab: Lab, where: str) -> Desk:
 def desk_of(name: str | None = None) -> Desk:
     """The desk that `start` made, or one for the lab that is named."""
     if name is not None and not (_desks and named(_desks[0].lab, name)):
-        where = _desks[0].where if _desks else "auto"
+        where = _desks[0].where if _desks else os.environ.get("MLK8S_CLUSTER", "embedded")
         lab = lab_named(name)
         root = work_root()
         return Desk(lab, root / lab.id, root / "drafts" / lab.id, where)

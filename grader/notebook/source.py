@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import CourseError
+from grader.load.cells import MANIFEST, written
 from grader.model.draws import fill
 from grader.model.lab import Lab
 
@@ -23,10 +24,13 @@ Json = dict[str, Any]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN_BEGIN, HIDDEN_END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-MANIFEST = re.compile(r"%%(manifest|draft|answers)[ \t]+(\S+)[ \t]*\n")
 REFERENCE_SEED = "course"
 """Whose case the course's own notebook solves, where a lab draws one for each learner."""
-
+STUB = "# your answer"
+"""What stands where a solution was: a comment in YAML as in Python."""
+_SOLUTION = re.compile(
+    rf"^[ \t]*{BEGIN}[ \t]*\n.*?^[ \t]*{END}[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
+)
 _HIDDEN = re.compile(
     rf"^[ \t]*{HIDDEN_BEGIN}[ \t]*\n.*?^[ \t]*{HIDDEN_END}[ \t]*\n?", re.DOTALL | re.MULTILINE
 )
@@ -113,25 +117,35 @@ def complete(notebook: Json, lab: Lab, points: float) -> Json:
     return ready
 
 
-def release(notebook: Json, lab: Lab, seed: str = REFERENCE_SEED) -> Json:
+def release(notebook: Json, lab: Lab | None, seed: str = REFERENCE_SEED) -> Json:
     """What a learner gets: starter files in place of the reference, no hidden tests.
 
-    In a lab that draws a case for each learner, the files are those of this seed.
+    In a lab that draws a case for each learner, the files are those of this seed. The knowledge
+    check belongs to no lab (None): its answers are simply left out.
     """
     ready = deepcopy(notebook)
     for cell in ready["cells"]:
-        if "answer" in tags(cell):
-            name = answer_name(cell)
-            cell["source"] = (
-                f"%%manifest {name}\n{_as_drawn(lab, _starter(lab, name), seed).rstrip()}"
-            )
-        cell["source"] = without_hidden(cell["source"])
+        if "answer" in tags(cell) and lab is not None:
+            cell["source"] = released_answer(cell, lab, seed)
+        cell["source"] = _SOLUTION.sub(f"{STUB}\n", without_hidden(cell["source"])).rstrip("\n")
     return ready
+
+
+def released_answer(cell: Json, lab: Lab, seed: str = REFERENCE_SEED) -> str:
+    """What an answer cell says when a learner gets it: the lab's starter, with its TODOs."""
+    name = answer_name(cell)
+    return f"%%manifest {name}\n{_as_drawn(lab, _starter(lab, name), seed).rstrip()}"
 
 
 def without_hidden(text: str) -> str:
     """A cell's text without what only the instructor's version tests."""
     return _HIDDEN.sub("", text)
+
+
+def lab_number(grade_id: str) -> str:
+    """The lab's number in one of our grade ids ("lab-02", "02-start"), or an empty string."""
+    found = re.fullmatch(r"lab-(\d\d)|(\d\d)-[\w-]+", grade_id)
+    return (found[1] or found[2]) if found else ""
 
 
 def answer_name(cell: Json) -> str:
@@ -149,12 +163,17 @@ def is_ours(cell: Json) -> bool:
 
 def manifests(notebook: Json) -> Iterator[tuple[str, str]]:
     """Name and text of each manifest that the cells would write, without running anything."""
-    for cell in notebook["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        found = MANIFEST.match(cell["source"])
-        if found is not None and found[1] == "manifest":
-            yield found[2], cell["source"][found.end() :]
+    return _written(notebook, "manifest")
+
+
+def answers(notebook: Json) -> Iterator[tuple[str, str]]:
+    """Question and text of each answer to the knowledge check, in the same way."""
+    return _written(notebook, "answer")
+
+
+def _written(notebook: Json, magic: str) -> Iterator[tuple[str, str]]:
+    code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return written(code, magic)
 
 
 def nbgrader_metadata(

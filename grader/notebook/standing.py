@@ -12,6 +12,7 @@ from grader.notebook.html import Shown, Table
 from grader.notebook.place import Desk, work_root
 
 FILE = ".progress.json"
+QUIZ = "quiz"
 
 
 def remember(desk: Desk, result: Result) -> None:
@@ -28,9 +29,21 @@ def remember(desk: Desk, result: Result) -> None:
             "passed": result.passed,
             "when": time.strftime("%Y-%m-%d %H:%M"),
         }
-        temporary = path.with_name(f"{FILE}.new")
-        temporary.write_text(json.dumps(every, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        _write(path, every)
+
+
+def remember_quiz(work: Path, points: float, out_of: float) -> None:
+    """Keep the best verdict on the knowledge check."""
+    every = _read(work / FILE)
+    if points >= float((every.get(QUIZ) or {}).get("points", -1)):
+        now = time.strftime("%Y-%m-%d %H:%M")
+        every[QUIZ] = {
+            "points": points,
+            "out_of": out_of,
+            "passed": points == out_of,
+            "when": now,
+        }
+        _write(work / FILE, every)
 
 
 def passed_labs(work: Path) -> set[str]:
@@ -56,8 +69,19 @@ def progress() -> Shown:
         when = found["when"] if found else ""
         rows.append((lab.number, lab.file.title, lab.file.minutes, state, points, when))
     done = sum(row[3] == "passed" for row in rows)
-    note = f"{done} of {len(rows)} labs passed. Best verdicts from this folder: {root}"
+    note = f"{done} of {len(rows)} labs passed. {_quiz_words(every)}Best verdicts from {root}"
     return Table(("lab", "", "minutes", "state", "best", "when"), rows, note, "Your progress")
+
+
+def _quiz_words(every: dict[str, Any]) -> str:
+    found = every.get(QUIZ)
+    return f"Knowledge check: {found['points']:g} of {found['out_of']:g} points. " if found else ""
+
+
+def _write(path: Path, every: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{FILE}.new")
+    temporary.write_text(json.dumps(every, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from cluster.model import ProgressEvent
 from grader.errors import GraderError
 from grader.model.result import CheckResult, Evidence, Result, Status
 from grader.notebook.begin import ProgressPane
-from grader.notebook.html import Shown, marked, show, to_text
-from grader.notebook.place import Desk, NotebookStop, desk_of, stop
+from grader.notebook.html import Notice, Shown, marked, show, to_text
+from grader.notebook.place import Desk, NotebookStop, desk_of, shown_path, stop
 from grader.notebook.standing import remember
 
 LOOK: dict[Status, tuple[str, str, str]] = {
@@ -70,8 +70,18 @@ def check(lab: str, cluster: str | None = None) -> Verdict | float:
     grader or the cluster failed there is no number but an error, as that is never a zero.
     """
     desk = desk_of(lab)
+    grading = bool(os.environ.get("NBGRADER_EXECUTION"))
+    if not any(_manifests(desk.work)):
+        nothing = (
+            f"There is nothing to grade yet: {shown_path(desk.work)} holds no manifest.",
+            "Run the %%manifest cells above first.",
+        )
+        if grading:
+            show(Notice(*nothing, tone="fail"))
+            return 0.0
+        raise NotebookStop(*nothing)
     verdict = Verdict(_grade(desk, cluster or desk.where), desk.lab.file.title)
-    if not os.environ.get("NBGRADER_EXECUTION"):
+    if not grading:
         return verdict
     show(verdict)
     if not verdict.result.complete:
@@ -82,11 +92,6 @@ def check(lab: str, cluster: str | None = None) -> Verdict | float:
 def _grade(desk: Desk, where: str) -> Result:
     from grader.grading.grade import Options, grade
 
-    if not any(_manifests(desk.work)):
-        raise NotebookStop(
-            f"There is nothing to grade yet: {desk.work} holds no manifest.",
-            "Run the %%manifest cells above first.",
-        )
     try:
         with ProgressPane(f"Lab {desk.lab.number}") as pane:
 

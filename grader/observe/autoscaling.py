@@ -1,9 +1,9 @@
 """What HorizontalPodAutoscalers say of themselves, and whether they have looked at all.
 
 An autoscaler that has nothing to do is as silent as one that is dead. So before a cluster with
-autoscalers counts as settled, their controller must have asked for their metrics once more after
-the last change, and again after that: by the second time, whatever the first one led to has been
-written. A simulated cluster counts those questions; on a real one only time can tell.
+autoscalers under load counts as settled, their controller must have asked for their metrics once
+more after the last change, and again after that: by the second time, whatever the first one led to
+has been written. A simulated cluster counts those questions; on a real one only time can tell.
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ def scalers(state: State) -> list[Object]:
     return [scaler for scaler in found if not scaler["metadata"].get("deletionTimestamp")]
 
 
-def unfinished(scaler: Object, state: State) -> str:
-    """What an autoscaler is still about to do; empty where it has come to rest."""
+def unfinished(scaler: Object, state: State, loaded: bool = True) -> str:
+    """What an autoscaler is still about to do; empty where it has come to rest.
+
+    Its stabilization window counts only once there was load (`loaded`): until then it would only
+    take away what the submission asks for, minutes later.
+    """
     status, reasons = scaler.get("status") or {}, _reasons(scaler)
     if not reasons:
         return "its controller has not seen it"
@@ -48,6 +52,9 @@ def unfinished(scaler: Object, state: State) -> str:
         return "its controller has not seen its target's replicas" if replicas else ""
     if reasons.get("AbleToScale") == ("False", "FailedGetScale"):
         return "its controller has not seen its target" if replicas is not None else ""
+    if not active[0]:
+        # It has moved its target within the bounds, or nothing yet: the metrics come next.
+        return "its controller has not asked for its metrics yet"
     if active[0] != "True":
         return ""
     wish = status.get("desiredReplicas")
@@ -55,7 +62,7 @@ def unfinished(scaler: Object, state: State) -> str:
         return f"is scaling to {wish}"
     if replicas is not None and status.get("currentReplicas", 0) != replicas:
         return "its controller has not seen its target's replicas"
-    if _held(scaler, reasons):
+    if loaded and _held(scaler, reasons):
         return "waits for its stabilization window"
     if _limited(scaler, reasons):
         return "waits for the period of its policy"
@@ -102,11 +109,10 @@ class Looks:
         with self._stage.recorder.changed:
             asking = [n for scaler in scalers(self._stage.recorder.state) if (n := lookups(scaler))]
         now = time.monotonic()
-        if not asking:
-            return True
+        if not asking or not self._stage.loaded:
+            return True  # without load what an autoscaler has said once remains true
         if not self._counted:
-            waited = now - last_change >= LOOKS_REAL
-            return waited or not self._stage.samples
+            return now - last_change >= LOOKS_REAL
         if now - last_change < STALE:
             return False
         if last_change != self._since:

@@ -44,6 +44,17 @@ class Ran:
         return " ".join(f"{self.out} {self.err}".split())
 
 
+def tool(name: str) -> Path:
+    """One of the programs that the package fetches or builds. Raises MachineError without it."""
+    from cluster.binaries import ensure
+    from cluster.errors import ClusterError
+
+    try:
+        return ensure([name])[name]
+    except ClusterError as error:
+        raise MachineError(str(error), error.hint) from error
+
+
 def run(
     binary: Path,
     arguments: Sequence[str],

@@ -44,15 +44,23 @@ class WatchHub:
         for feed in self.feeds():
             feed.unsubscribe(subscriber)
 
-    def sync(self, kinds: Iterable[Kind], namespaces: tuple[str, ...], seconds: float) -> bool:
-        """Wait until all that the server has now is delivered; False if that took too long."""
-        until = time.monotonic() + seconds
-        return all(
-            feed.catch_up(namespace, until)
-            for kind in kinds
-            for namespace in (namespaces if kind.namespaced else ("",))
-            for feed in self._feeds_for(kind, namespace)
-        )
+    def sync(
+        self, kinds: Iterable[Kind], namespaces: tuple[str, ...], seconds: float
+    ) -> int | None:
+        """Wait until all that the server has now is delivered.
+
+        Returns the cluster's version at this moment (0 if nothing was asked); None if that took
+        too long.
+        """
+        until, version = time.monotonic() + seconds, 0
+        for kind in kinds:
+            for namespace in namespaces if kind.namespaced else ("",):
+                for feed in self._feeds_for(kind, namespace):
+                    caught_up = feed.catch_up(namespace, until)
+                    if caught_up is None:
+                        return None
+                    version = max(version, caught_up)
+        return version
 
     def close(self) -> None:
         """End all watches."""

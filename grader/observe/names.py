@@ -23,6 +23,7 @@ class Names:
         self._real = dict(real)
         self._lab = {name: lab for lab, name in real.items()}
         changed = sorted((n for lab, n in real.items() if lab != n), key=len, reverse=True)
+        self._hint = _common_end(changed)
         self._pattern = re.compile("|".join(map(re.escape, changed))) if changed else None
         mapped = sorted((lab for lab, n in real.items() if lab != n), key=len, reverse=True)
         self._dns = _dns_pattern(mapped) if mapped else None
@@ -71,10 +72,18 @@ class Names:
         return self._back(value)
 
     def _back(self, value: Any) -> Any:
+        # Every string of every change of a run passes here; most hold no name at all.
         if isinstance(value, str):
-            return self.text_back(value)
+            return self.text_back(value) if self._hint in value else value
         if isinstance(value, dict):
-            return {self.text_back(key): self._back(item) for key, item in value.items()}
+            hint, found = self._hint, {}
+            for key, item in value.items():
+                if isinstance(item, str):
+                    item = self.text_back(item) if hint in item else item
+                elif isinstance(item, dict | list):
+                    item = self._back(item)
+                found[self.text_back(key) if hint in key else key] = item
+            return found
         if isinstance(value, list):
             return [self._back(item) for item in value]
         return value
@@ -106,6 +115,13 @@ class Names:
 
     def _one(self, value: Any) -> Any:
         return self._real.get(value, value) if isinstance(value, str) else value
+
+
+def _common_end(names: list[str]) -> str:
+    """What all of these names end in: the run's suffix, a quick sign that one may be there."""
+    shortest = min(names, key=len, default="")
+    ends = (shortest[start:] for start in range(len(shortest)))
+    return next((end for end in ends if all(name.endswith(end) for name in names)), "")
 
 
 def _means_namespace(path: tuple[str, ...]) -> bool:

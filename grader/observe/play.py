@@ -11,7 +11,7 @@ from cluster.model import ClusterStatus
 from grader.errors import GraderError, MachineError
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
-from grader.model.recording import Mark, Object, Recording
+from grader.model.recording import Change, Mark, Object, Recording
 from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
 from grader.observe import room
@@ -29,7 +29,7 @@ from grader.observe.stage import Stage
 from grader.observe.steps import PLAYERS
 from grader.observe.steps.send import given_objects
 from grader.observe.tempo import as_written
-from grader.observe.waiting import Outcome, settle, wait_gone
+from grader.observe.waiting import QUIET, TOO_LONG, Outcome, settle, wait_gone
 
 OnStep = Callable[[str, str], None]
 """Called with a step's name and "begin", then with its name and how it ended."""
@@ -114,6 +114,10 @@ def _namespace_labels(submission: Submission) -> frozenset[str]:
         if manifest.kind == "Namespace" and isinstance(labels, dict) and ENFORCE in labels:
             found.add(ENFORCE)
     return frozenset(found)
+
+
+def _ends_space(change: Change) -> bool:
+    return change.verb == "deleted" and change.object.get("kind") == "Namespace"
 
 
 def _say_nothing(name: str, what: str) -> None:
@@ -215,8 +219,11 @@ class _Run:
         loaded = any(step.kind in ("load", "queue") for step in self._lab.file.scenario)
         with Sampler(self._stage) if loaded else contextlib.nullcontext():
             self._play_steps()
+        prove_simulation(self._stage)
         take_logs(self._stage)
-        self._stage.sync()
+        # What was in a namespace that has gone was awaited to its end, except for its events.
+        left = any(self._recorder.find("Namespace", n, "") for n in self._stage.namespaces)
+        self._stage.sync(() if left else ("Event",))
 
     def _play_steps(self) -> None:
         current = ""
@@ -235,7 +242,8 @@ class _Run:
             if outcome is None:
                 within = step.action.within
                 outcome = settle(self._stage, within) if step.action.settle else Outcome(NOT_WAITED)
-            prove_simulation(self._stage)
+            if outcome.note in (QUIET, TOO_LONG):
+                prove_simulation(self._stage)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)
@@ -252,7 +260,7 @@ class _Run:
         elif phase == "begin" and self._marks:
             version = self._marks[-1].version  # it begins where the one before has ended
         else:
-            version = self._session.api.version_now()
+            version = outcome.version or self._session.api.version_now()
         detail = {"waiting": outcome.waiting} if outcome.waiting else {}
         at = self._recorder.clock()
         self._marks.append(
@@ -268,6 +276,9 @@ class _Run:
         )
 
     def _clean_up(self) -> None:
+        for namespace in self._gone():
+            path = KNOWN["Namespace"].path(name=self._stage.real(namespace))
+            self._isolation.created = [p for p in self._isolation.created if p != path]
         # What cannot be removed now is recognised and removed by a later run.
         with contextlib.suppress(MachineError):
             place.clean_up(self._session.api, self._isolation)
@@ -277,6 +288,12 @@ class _Run:
                 self._wait_for_the_end()
             elif mine:
                 place.end_pods(self._session.api, self._isolation)
+
+    def _gone(self) -> list[str]:
+        """Namespaces of the lab that the scenario itself has brought to their end."""
+        ended = [c.object["metadata"]["name"] for c in self._recorder.changes if _ends_space(c)]
+        there = self._recorder.state.get("Namespace", {})
+        return [name for name in ended if ("", name) not in there]
 
     def _wait_for_the_end(self) -> None:
         """Let the lab's own names be free again for the next run on this cluster."""

@@ -26,9 +26,14 @@ class Waiting(NamedTuple):
         return self.text
 
 
-def unsettled(state: State, finite: frozenset[str] = frozenset()) -> list[Waiting]:
-    """What is still under way. `finite` are images whose containers end by themselves."""
-    view = _View(state, finite)
+def unsettled(
+    state: State, finite: frozenset[str] = frozenset(), loaded: bool = True
+) -> list[Waiting]:
+    """What is still under way.
+
+    `finite` are images whose containers end by themselves; `loaded` says whether there was load.
+    """
+    view = _View(state, finite, loaded)
     found = list(view.namespaces())
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"):
         for obj in state.get(kind, {}).values():
@@ -81,9 +86,10 @@ def owners(obj: Object) -> list[str]:
 class _View:
     """One state, with Pods indexed by their owner."""
 
-    def __init__(self, state: State, finite: frozenset[str]) -> None:
+    def __init__(self, state: State, finite: frozenset[str], loaded: bool) -> None:
         self.state = state
         self.finite = finite
+        self.loaded = loaded
         self.by_owner: dict[str, list[Object]] = {}
         for kind in ("Pod", "ReplicaSet"):
             for obj in state.get(kind, {}).values():
@@ -239,7 +245,7 @@ class _View:
             if (quota.get("status") or {}).get("hard") != hard:
                 yield Waiting(_uid(quota), f"{_name(quota)}: its use has not been counted yet")
         for scaler in scalers(self.state):
-            if left := unfinished(scaler, self.state):
+            if left := unfinished(scaler, self.state, self.loaded):
                 colon = ":" if left.startswith("its ") else ""
                 yield Waiting(_uid(scaler), f"{_name(scaler)}{colon} {left}")
 

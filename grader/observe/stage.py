@@ -41,6 +41,8 @@ class Stage:
     """What the seconds that controllers count were multiplied by, as the objects were applied."""
     watched: tuple[Kind, ...] = ()
     step: str = ""
+    loaded: bool = False
+    """Whether there is, or was, load on the run's Services or queues."""
     answers: list[Answer] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -132,11 +134,12 @@ class Stage:
                 if kind != "Event":
                     self.doomed += [(kind, key) for key in objects if key[0] == namespace]
 
-    def sync(self, kinds: Iterable[str] = (), seconds: float = 10.0) -> bool:
+    def sync(self, kinds: Iterable[str] = (), seconds: float = 10.0) -> int | None:
         """Wait until the watches have delivered all that happened up to now.
 
-        Without `kinds`, asks for those that can have something to deliver: objects of them are
-        known, or controllers make them. What the run itself applied is awaited by `expect`.
+        Returns the cluster's version at this moment; None or 0 where that is not known. Without
+        `kinds`, asks for those that can have something to deliver: objects of them are known, or
+        controllers make them. What the run itself applied is awaited by `expect`.
         """
         state = self.recorder.state
         wanted = frozenset(kinds) or DERIVED | {kind for kind, objects in state.items() if objects}

@@ -12,7 +12,7 @@ from grader.errors import MachineError
 from grader.observe.autoscaling import Looks
 from grader.observe.ending import empty_namespace, finish_namespace
 from grader.observe.patience import Patience
-from grader.observe.settle import Waiting, repository, unsettled
+from grader.observe.settle import Waiting, owners, repository, unsettled
 from grader.observe.stage import DERIVED, Stage
 from grader.observe.unheard import unheard
 
@@ -25,7 +25,7 @@ SHORTEST_LIMIT = 60.0
 SHORTEST_END = 20.0
 """The same for the end of things, most of which the grader brings about itself."""
 DELIVERY = 10.0
-_ASK_AGAIN = 0.1
+_ASK_AGAIN = 0.3
 UNHEARD = 30.0
 """Seconds without a change that a controller may take to look at something for the first time."""
 
@@ -38,6 +38,8 @@ class Outcome:
 
     note: str
     waiting: list[str] = field(default_factory=list)
+    version: int = 0
+    """The cluster's version at that moment, where it is known already."""
 
 
 def limit(stage: Stage, within: float, shortest: float = SHORTEST_LIMIT) -> float:
@@ -56,11 +58,12 @@ def settle(stage: Stage, within: float) -> Outcome:
     factor = stage.capabilities.time_factor
     patience = Patience(stage.lab.file.servers, factor, stage.simulated, stage.tempo)
     looks, synced = Looks(stage), -1
+    version: int | None = 0
     while True:
         with recorder.changed:
             recorder.raise_fault()
             now, seen = time.monotonic(), recorder.seen
-            waiting = unsettled(recorder.state, finite)
+            waiting = unsettled(recorder.state, finite, stage.loaded)
             note, ends, silent = SETTLED, recorder.last_change + SHORT, ""
             if waiting:
                 note = QUIET
@@ -79,23 +82,39 @@ def settle(stage: Stage, within: float) -> Outcome:
             continue
         if synced != seen:
             # Asked once more before believing it: a slow watch must not look like silence.
-            stage.sync(_worth_asking(stage, bool(waiting)), DELIVERY)
+            version = stage.sync(_worth_asking(stage, bool(waiting)), DELIVERY)
             patience.took(time.monotonic() - now)
             synced = seen
             continue
         if silent:
             raise MachineError(f"Nothing was heard of {silent}: the cluster is too slow or broken.")
-        return _outcome(note if now >= ends and looked else TOO_LONG, waiting)
+        # Nothing was delivered since the last question, so its answer holds for this moment.
+        return _outcome(note if now >= ends and looked else TOO_LONG, waiting, version or 0)
 
 
 def _worth_asking(stage: Stage, all_of_them: bool) -> list[str]:
-    """Kinds whose latest state decides; those made by controllers even where none is known."""
+    """Kinds whose latest state decides.
+
+    Where nothing seems to be left to do, those that somebody else than this run changes and that
+    would show it: it has awaited its own changes, and a ReplicaSet shows in its Pods.
+    """
+    if all_of_them:
+        return list(_ACTIVE)
     state = stage.recorder.state
-    return [k for k in _ACTIVE if all_of_them or k in DERIVED or state.get(k)]
+    alone = any(not owners(found) for found in state.get("ReplicaSet", {}).values())
+    wanted = {
+        "EndpointSlice": bool(state.get("Service")),
+        "ReplicaSet": alone,
+        "Job": bool(state.get("Job") or state.get("CronJob")),
+        "PodDisruptionBudget": bool(state.get("PodDisruptionBudget")),
+        "HorizontalPodAutoscaler": stage.loaded and bool(state.get("HorizontalPodAutoscaler")),
+    }
+    workloads = [kind for kind in ("Deployment", "StatefulSet", "DaemonSet") if state.get(kind)]
+    return ["Pod", *workloads, *(kind for kind, asked in wanted.items() if asked)]
 
 
-def _outcome(note: str, waiting: list[Waiting]) -> Outcome:
-    return Outcome(note, sorted({str(one) for one in waiting})[:20])
+def _outcome(note: str, waiting: list[Waiting], version: int) -> Outcome:
+    return Outcome(note, sorted({str(one) for one in waiting})[:20], version)
 
 
 def _await_own_changes(stage: Stage) -> None:
@@ -111,7 +130,9 @@ def wait_gone(stage: Stage, within: float) -> Outcome:
     until = time.monotonic() + limit(stage, within, SHORTEST_END)
     namespaces = [key[1] for kind, key in stage.doomed if kind == "Namespace"]
     if namespaces and stage.simulated:
-        stage.sync(seconds=DELIVERY)
+        # What controllers may have made a moment ago; the rest is known.
+        claims = ("PersistentVolumeClaim",) if stage.recorder.state.get("StatefulSet") else ()
+        stage.sync((*sorted(DERIVED - {"Event"}), *claims), DELIVERY)
         for namespace in namespaces:
             empty_namespace(stage, namespace)
             stage.doom_namespace(namespace)

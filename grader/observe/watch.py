@@ -128,21 +128,22 @@ class Feed:
 
     # Being up to date
 
-    def catch_up(self, namespace: str, until: float) -> bool:
-        """Wait until all that the server had when this was called has been delivered."""
+    def catch_up(self, namespace: str, until: float) -> int | None:
+        """Wait until all that the server had when this was called has been delivered.
+
+        Returns the version up to which everything was; None if that took too long.
+        """
         path = self.kind.path(namespace)
         answer = self._api.call("GET", path, query=self._selector(), accept=METADATA_LIST)
         if not answer.ok:
-            return answer.code == 404
+            return 0 if answer.code == 404 else None
         listed = {key_of(item): version_of(item) for item in answer.body.get("items") or []}
         with self._changed:
-            return (
-                self._changed.wait_for(
-                    lambda: self._broken or self._has_seen(listed, answer.version, namespace),
-                    max(0.0, until - time.monotonic()),
-                )
-                and not self._broken
+            done = self._changed.wait_for(
+                lambda: self._broken or self._has_seen(listed, answer.version, namespace),
+                max(0.0, until - time.monotonic()),
             )
+            return answer.version if done and not self._broken else None
 
     def _has_seen(self, listed: dict[Key, int], version: int, namespace: str) -> bool:
         for key, wanted in listed.items():

@@ -367,7 +367,7 @@ def test_preemption_is_no_failure(recording):
 @check(
     points=1.5,
     needs="kubelet",
-    after="test_killed_shard_is_done_again_alone",
+    after="test_everything_runs_side_by_side",
     hint="`kubectl describe job` lists completed and failed indexes. Which of the eight is "
     "missing, and what used up its retries?",
 )

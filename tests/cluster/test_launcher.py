@@ -81,7 +81,7 @@ def test_the_first_start_installs_and_the_second_is_silent(project: Project) -> 
 
 @pytest.mark.parametrize(
     ("command", "extra"),
-    [("notebook", "notebooks"), ("class", "classroom"), ("nbgrader", "classroom"), ("test", "dev")],
+    [("notebook", "notebooks"), ("nbgrader", "classroom"), ("test", "dev")],
 )
 def test_extras_are_added_when_a_command_needs_them(
     project: Project, command: str, extra: str

@@ -149,7 +149,7 @@ def test_an_autoscaler_follows_real_requests(session: Session) -> None:
     }
     grown = {"object": "Deployment/web", "path": "status.readyReplicas", "at_least": 2}
     steps = [
-        {"apply": {"settle": False}},
+        "apply",
         {"load": {"service": "web", "rate": 30, "settle": False}},
         {"wait-for": {**grown, "within": 240}},
         {"load": {"service": "web", "rate": 0, "settle": False}, "as": "calm"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
@@ -15,21 +14,6 @@ from grader.notebook import source
 
 NOTEBOOKS = sorted((course_root() / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 pytestmark = [pytest.mark.embedded, pytest.mark.course, pytest.mark.notebook, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A fresh embedded cluster for the notebooks of this module, in a home of its own."""
-    from cluster.embedded import EmbeddedProvider
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLK8S_HOME", str(tmp_path_factory.mktemp("home")))
-        provider = EmbeddedProvider()
-        try:
-            yield
-        finally:
-            for name in provider.names():
-                provider.delete(name)
 
 
 def run(notebook: source.Json, folder: Path) -> list[source.Json]:

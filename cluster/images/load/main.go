@@ -5,12 +5,13 @@
 // puts 120 requests a second on a Service until that is changed; rate=0 takes them away. Each
 // request opens a connection of its own, so that the Service spreads them over its endpoints. `cpu`
 // asks the stand-in model server to burn so many milliseconds of processor time for each. A target
-// that nobody answers for is given up after a minute: its lab has ended. GET / tells the counts.
+// whose name has meant nothing for a minute is given up: its lab has ended. GET / tells the counts.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -80,8 +81,8 @@ func (g *generator) change(w http.ResponseWriter, r *http.Request) {
 // send keeps the rate: what was missed while the machine was busy is made up for within a second.
 func (g *generator) send(ctx context.Context, target, cpu string, s *stream) {
 	slots := make(chan struct{}, inFlight)
-	var answered atomic.Int64
-	answered.Store(time.Now().UnixNano())
+	var seen atomic.Int64
+	seen.Store(time.Now().UnixNano())
 	began, done := time.Now(), 0.0
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -101,16 +102,19 @@ func (g *generator) send(ctx context.Context, target, cpu string, s *stream) {
 				go func() {
 					defer func() { <-slots }()
 					s.sent.Add(1)
-					if g.one(ctx, target, cpu) {
+					good, there := g.one(ctx, target, cpu)
+					if good {
 						s.good.Add(1)
-						answered.Store(time.Now().UnixNano())
+					}
+					if there {
+						seen.Store(time.Now().UnixNano())
 					}
 				}()
 			default:
 				s.missed.Add(1)
 			}
 		}
-		if time.Since(time.Unix(0, answered.Load())) > giveUp {
+		if time.Since(time.Unix(0, seen.Load())) > giveUp {
 			g.mutex.Lock()
 			if g.streams[target] == s {
 				delete(g.streams, target)
@@ -121,21 +125,24 @@ func (g *generator) send(ctx context.Context, target, cpu string, s *stream) {
 	}
 }
 
-func (g *generator) one(ctx context.Context, target, cpu string) bool {
+// one sends a request: whether it was answered well, and whether there is such a Service at all.
+// One whose Pods are not ready yet is there, and waits for its load.
+func (g *generator) one(ctx context.Context, target, cpu string) (good, there bool) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return false
+		return false, false
 	}
 	if cpu != "" {
 		request.Header.Set("X-Model-Cpu-Ms", cpu)
 	}
 	answer, err := g.client.Do(request)
 	if err != nil {
-		return false
+		var unknown *net.DNSError
+		return false, !(errors.As(err, &unknown) && unknown.IsNotFound)
 	}
 	defer answer.Body.Close()
 	io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode < 500
+	return answer.StatusCode < 500, true
 }
 
 // tell answers with what was sent so far, target by target.

@@ -33,14 +33,19 @@ _LIFE: tuple[_Finder, ...] = (
 
 
 def causes_of(
-    view: Span, workload: str, *, namespace: str | None = None, moment: int | None = None
+    view: Span,
+    workload: str,
+    *,
+    namespace: str | None = None,
+    moment: int | None = None,
+    until: float | None = None,
 ) -> Chain | None:
     """The chain that begins at `workload`, or ends there; None while it is healthy.
 
     `workload` is `Kind/name`: one that has Pods, a Service or a HorizontalPodAutoscaler. `moment`
-    is a resourceVersion; None means the end of the recording.
+    is a resourceVersion, `until` its second where known; None means the end of the recording.
     """
-    scene = Scene(view._history, moment)
+    scene = Scene(view._history, moment, until)
     found = scene.find(workload, namespace)
     for chain in chains(scene):
         if workload in chain.objects and (found is None or _same_place(chain, found)):

@@ -22,7 +22,7 @@ _PATTERNS: tuple[tuple[str, Word, str], ...] = (
 
 def refusals(scene: Scene) -> Iterator[Cause]:
     """Objects of the submission that the API server refused, and that are not there since."""
-    for answer in scene.history.recording.answers:
+    for answer in scene.answers():
         if answer.verb in _APPLYING and not answer.ok and not _came_later(scene, answer):
             place = f"{answer.place}: " if answer.place else ""
             word: Word = "quota" if "exceeded quota" in answer.message else "admission"
@@ -44,7 +44,7 @@ def _came_later(scene: Scene, answer: Answer) -> bool:
         and later.target == answer.target
         and later.verb in _APPLYING
         and later.at > answer.at
-        for later in scene.history.recording.answers
+        for later in scene.answers()
     )
 
 

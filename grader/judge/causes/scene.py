@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.judge.language.state import History, State, condition
-from grader.model.recording import Object
+from grader.model.recording import Answer, Object
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod")
 """Kinds that have Pods, those that own others first."""
@@ -26,11 +26,18 @@ class Fact:
 
 
 class Scene:
-    """The state at `moment` (a resourceVersion; None: the end), with all events up to it."""
+    """The state at `moment` (a resourceVersion; None: the end), with all events up to it.
 
-    def __init__(self, history: History, moment: int | None = None) -> None:
+    Answers have no version. `until`, in seconds, says which belong to the moment where it is known;
+    else those of steps that had begun.
+    """
+
+    def __init__(
+        self, history: History, moment: int | None = None, until: float | None = None
+    ) -> None:
         self.history = history
         self.moment = moment
+        self._until = until
         self.state: State = history.at(moment)
         self._facts: dict[tuple[str, str, str], dict[str, Fact]] = {}
         for change in self._changes():
@@ -57,6 +64,20 @@ class Scene:
             str(about.get("fieldPath") or ""),
             int(event.get("count") or (event.get("series") or {}).get("count") or 1),
         )
+
+    def answers(self) -> list[Answer]:
+        """The API server's answers up to the moment."""
+        every = self.history.recording.answers
+        if self._until is not None:
+            return [answer for answer in every if answer.at <= self._until]
+        if self.moment is None:
+            return list(every)
+        begun = {
+            mark.step
+            for mark in self.history.recording.marks
+            if mark.phase == "begin" and mark.version <= self.moment
+        }
+        return [answer for answer in every if answer.step in begun]
 
     def facts(self, found: Object, *reasons: str) -> list[Fact]:
         """Events about an object with one of these reasons, in order of their first time."""

@@ -181,8 +181,9 @@ class Span:
         """Why `Kind/name` is unhealthy when the span ends, or None: `grader.judge.causes`."""
         from grader.judge.causes import causes_of
 
-        end = self._end.version if self._end else None
-        return causes_of(self, of, namespace=namespace or self._namespace, moment=end)
+        end, at = (self._end.version, self._end.at) if self._end else (None, None)
+        place = namespace or self._namespace
+        return causes_of(self, of, namespace=place, moment=end, until=at)
 
     def may(
         self, verb: str, resource: str, *, who: str, name: str = "", namespace: str | None = None

@@ -13,7 +13,7 @@ import yaml
 from grader.errors import CourseError
 from grader.model.manifest import SourceFile
 from grader.model.scenario import Rules
-from grader.observe.bounded import TooMuch
+from grader.observe.bounded import TooMuch, tool
 from grader.observe.client import ApiAnswer
 from grader.observe.promtool import TestOutcome, check_rules, test_rules
 from grader.observe.stage import Stage
@@ -26,14 +26,12 @@ _ROUNDS = 8
 
 def play_rules(stage: Stage, action: Rules) -> None:
     """Run promtool on the learner's file and record each outcome."""
-    from cluster.binaries import ensure
-
     source = _source(stage, action.file)
     if source is None:
         message = f"The submission has no {action.file}."
         stage.answer(VERB, CHECK, ApiAnswer(404, "NoRules", message))
         return
-    binary = ensure(["promtool"])["promtool"]
+    binary = tool("promtool")
     with tempfile.TemporaryDirectory(prefix="mlk8s-rules-") as scratch:
         folder = Path(scratch).resolve()
         rules = folder / Path(action.file).name

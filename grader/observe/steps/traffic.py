@@ -55,6 +55,7 @@ def ask(stage: Stage, wish: Callable[[Provider], None]) -> ApiAnswer:
         return ApiAnswer(0, "NotPossible", message)
     try:
         wish(provider)
+        stage.loaded = True
     except Unsupported as error:
         return ApiAnswer(0, "NotPossible", str(error))
     except ClusterError as error:

@@ -297,7 +297,7 @@ def _steps(marks: list[Mark], end: float) -> list[Step]:
 def _end_of(recording: Recording) -> float:
     times = [recording.seconds, *(change.at for change in recording.changes)]
     times += [mark.at for mark in recording.marks]
-    times += [sample.at for sample in getattr(recording, "samples", ())]
+    times += [sample.at for sample in recording.samples]
     return max(0.1, *times)
 
 

@@ -61,7 +61,7 @@ def _rows(page: Page) -> None:
         for series in story.series:
             if (series.namespace, series.of) == (workload.namespace, workload.ref):
                 draw_series(page, series)
-        if workload.wanted or len(workload.pods) > 1:
+        if len(workload.pods) > 1 or any(wanted > 1 for _, wanted in workload.wanted):
             draw_replicas(page, workload)
         else:
             draw_name(page, workload)

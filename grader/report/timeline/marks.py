@@ -60,9 +60,15 @@ def symbol(tone: Tone, x: float, y: float, message: str = "") -> str:
         return f"M{x - 2.8:.1f} {y - 2.8:.1f}h5.6v5.6h-5.6Z"
     if tone == "wait":
         return f"M{x:.1f} {y - 4:.1f}l4 4l-4 4l-4 -4Z"
-    if "down" in message.lower() or "below" in message.lower():
+    if scaled_down(message):
         return f"M{x - 3.6:.1f} {y - 2.8:.1f}h7.2l-3.6 5.8Z"
     return f"M{x - 3.6:.1f} {y + 2.8:.1f}h7.2l-3.6 -5.8Z"
+
+
+def scaled_down(message: str) -> bool:
+    """Whether an event of scaling means fewer replicas; `below Spec.MinReplicas` means more."""
+    words = message.lower()
+    return any(word in words for word in ("down", "below target", "above spec.maxreplicas"))
 
 
 def _told(cluster: _Cluster) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
 
 from grader.model.quantity import quantity
 from grader.model.recording import Recording
@@ -18,8 +17,7 @@ def series_of(recording: Recording, workloads: list[Workload]) -> list[Series]:
     """The samples, one `Series` for each kind of value and workload. No samples: an empty list."""
     owner = {(w.namespace, f"Pod/{lane.name}"): w.ref for w in workloads for lane in w.pods}
     found: dict[tuple[str, str, str], Series] = {}
-    samples: list[Any] = list(getattr(recording, "samples", ()))
-    for sample in sorted(samples, key=lambda sample: sample.at):
+    for sample in sorted(recording.samples, key=lambda sample: sample.at):
         if not isfinite(sample.value):
             continue
         of = owner.get((sample.namespace, sample.object), sample.object)

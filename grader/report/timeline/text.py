@@ -14,6 +14,7 @@ from rich.text import Text
 
 from grader.report.timeline.charts import summed, value_at
 from grader.report.timeline.lanes import MOST, short_name
+from grader.report.timeline.marks import scaled_down
 from grader.report.timeline.scale import amount, seconds, ticks
 from grader.report.timeline.story import Happening, PodLane, PodState, Points, Story, Tone
 
@@ -211,7 +212,7 @@ class _Drawing:
         cells = list(cells)
         for found in happened:
             letter, style = _MARKS[found.tone]
-            if found.tone == "scale" and ("down" in found.message or "below" in found.message):
+            if found.tone == "scale" and scaled_down(found.message):
                 letter = "▼"
             cells[self._column(found.at)] = (letter, style)
         return Text.assemble(*cells)

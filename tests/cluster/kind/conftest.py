@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.kind import engine as engines
 from cluster.kind import state
 from tests.cluster.kind.fakes import FakeEngine
 
@@ -12,6 +13,7 @@ from tests.cluster.kind.fakes import FakeEngine
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """A machine with nothing but fake engines on PATH, and folders of its own."""
     fake = FakeEngine(tmp_path / "engine")
+    monkeypatch.setattr(engines, "FRESH", 0.0)
     monkeypatch.setenv("PATH", str(fake.bin))
     monkeypatch.setenv("MLK8S_HOME", str(tmp_path / "home"))
     # The usual home, so that the engine's names of clusters are the plain ones.

@@ -72,6 +72,19 @@ def test_a_refusal_that_was_mended_is_no_cause() -> None:
     assert lines(made) == []
 
 
+def test_a_later_refusal_explains_nothing_before_it() -> None:
+    made = Builder().begin("broken").change("added", service(app="web")).end("broken")
+    made.begin("repair").answer(code=422, target="Service/web", message="no", step="repair", at=9.0)
+    chain = made.view.during("broken").cause("Service/web")
+    assert chain is not None
+    assert chain.cause.word == "selector"
+    later = made.view.during("repair").cause("Service/web")
+    assert later is not None
+    assert later.cause.word == "admission"
+    assert lines(made)[0].startswith("The API server refused")
+    assert explain(made.view._history, 2)[0].startswith("Service web selects")
+
+
 def test_the_scheduler_speaks_for_itself() -> None:
     why = "1 Insufficient nvidia.com/gpu, 2 node(s) had untolerated taint(s)."
     words = f"0/3 nodes are available: {why}"

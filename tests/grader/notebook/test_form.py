@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from grader.judge.survey import checks_of, provable_points
+from grader.judge.survey import provable_points
 from grader.load.labs import course_root, find_lab
 from grader.notebook import form, source
 from grader.notebook.author import build, rebuilt, text_of
@@ -48,23 +47,6 @@ def test_release_gives_nothing_away(path: Path) -> None:
     assert "HIDDEN" not in released
     for file in lab.solution.glob("*.yaml"):
         assert file.read_text(encoding="utf-8") not in released
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_points_of_the_curriculum(path: Path) -> None:
-    """Each point is explained in a cell, and each check that it names exists."""
-    points = yaml.safe_load((FOLDER / "points" / f"{path.stem[:2]}.yaml").read_text("utf-8"))
-    marked = {
-        tag.removeprefix("point:")
-        for cell in source.read(path)["cells"]
-        for tag in source.tags(cell)
-        if tag.startswith("point:")
-    }
-    assert {point["id"] for point in points} == marked
-    known = {info.id for info in checks_of(find_lab(path.stem))}
-    for point in points:
-        assert set(point["checks"]) <= known, point["id"]
-        assert point["says"].endswith("."), point["id"]
 
 
 def changed(change: Any) -> list[str]:

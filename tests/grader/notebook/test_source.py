@@ -10,8 +10,9 @@ import pytest
 
 from grader.errors import CourseError
 from grader.load.labs import find_lab
+from grader.load.seeds import seed_of
 from grader.notebook import source
-from grader.notebook.copies import learners_text
+from grader.notebook.copies import copy_course
 
 LAB = find_lab("02")
 
@@ -78,7 +79,7 @@ def test_release_has_the_starter_and_no_hidden_test() -> None:
     )
     assert "secret" not in json.dumps(ready)
     assert "TODO" in ready["cells"][0]["source"]
-    assert ready["cells"][1]["source"] == "check('02')\n"
+    assert ready["cells"][1]["source"] == "check('02')"
 
 
 def test_an_answer_names_its_file() -> None:
@@ -123,9 +124,14 @@ def test_a_drawn_case_is_the_learners_own(tmp_path: Path) -> None:
     released = source.release(ready, lab, "k7f3wq")
     assert "seed: k7f3wq" in released["cells"][0]["source"]
     assert released == source.release(ready, lab, "k7f3wq")
-    (tmp_path / "seed.yaml").write_text("seed: k7f3wq\n")
-    assert "seed: k7f3wq" in learners_text(lab, tmp_path)
-    assert learners_text(lab) != learners_text(lab)
+    copy_course(tmp_path, [lab])
+    seed = seed_of(tmp_path / lab.id)
+    assert seed
+    text = (tmp_path / f"{lab.id}.ipynb").read_text(encoding="utf-8")
+    assert f"seed: {seed}" in text
+    (tmp_path / f"{lab.id}.ipynb").unlink()
+    copy_course(tmp_path, [lab])
+    assert (tmp_path / f"{lab.id}.ipynb").read_text(encoding="utf-8") == text
 
 
 def test_every_answer_cell_has_an_id_of_its_own() -> None:

@@ -46,6 +46,12 @@ def state_with(scaler: Json, replicas: int = 2) -> dict[str, Any]:
     return {"HorizontalPodAutoscaler": {key: scaler}, "Deployment": {key: deployment}}
 
 
+def just_moved() -> Json:
+    status: Json = {"currentReplicas": 1, "desiredReplicas": 2}
+    status["conditions"] = conditions(AbleToScale="True SucceededRescale")
+    return a_scaler() | {"status": status}
+
+
 HELD = {"AbleToScale": "True ScaleDownStabilized"}
 DOWN = {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 120}}}
 STEP = {"behavior": {"scaleUp": {"policies": [{"periodSeconds": 60}]}}}
@@ -67,12 +73,20 @@ STEP = {"behavior": {"scaleUp": {"policies": [{"periodSeconds": 60}]}}}
         (a_scaler(0, 0, ScalingActive="False ScalingDisabled"), 3, "has not seen"),
         (a_scaler(AbleToScale="False FailedGetScale"), 2, "has not seen its target"),
         (a_scaler() | {"status": {}}, 2, "its controller has not seen it"),
+        # It has just brought its target to the least, and has not looked at any metric yet.
+        (just_moved(), 2, "has not asked for its metrics"),
     ],
 )
 def test_what_an_autoscaler_is_about_to_do(scaler: Json, replicas: int, left: str) -> None:
     found = unfinished(scaler, state_with(scaler, replicas))
     assert found.startswith(left) if left.startswith("waits") else left in found
     assert bool(found) is bool(left)
+
+
+def test_without_load_a_window_is_not_waited_for() -> None:
+    scaler = a_scaler(4, 4, **HELD)
+    assert unfinished(scaler, state_with(scaler, 4), loaded=False) == ""
+    assert unfinished(a_scaler(wish=4), state_with(scaler), loaded=False) != ""
 
 
 def test_a_policy_that_forbids_a_direction_is_not_waited_for() -> None:
@@ -135,6 +149,7 @@ def test_a_measured_value_alone_is_no_change() -> None:
 
 def looking_stage(counts: list[int]) -> Stage:
     stage = a_stage()
+    stage.loaded = True
     stage.recorder.state.update(state_with(a_scaler()))
     capabilities = Capabilities(load="simulated")
     stage.cluster = ClusterStatus(
@@ -169,6 +184,12 @@ def test_a_controller_that_looks_no_more_is_a_fault(monkeypatch: pytest.MonkeyPa
     assert not looks.done(changed)
     with pytest.raises(MachineError, match="controller of autoscalers"):
         looks.done(changed)
+
+
+def test_without_load_what_an_autoscaler_has_said_once_remains_true() -> None:
+    stage = looking_stage([7])
+    stage.loaded = False
+    assert Looks(stage).done(time.monotonic())
 
 
 def test_without_autoscalers_nobody_is_asked() -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from cluster.embedded import EmbeddedProvider
 from cluster.model import ClusterStatus, ServerModel
+from grader.model.manifest import Manifest, Place, Submission
 from grader.model.recording import Recording
 from grader.observe import observe
 from grader.observe.session import Session
@@ -379,3 +380,17 @@ def test_a_bad_release_is_another_model_of_the_same_image(
     ready = {image.rpartition(":")[2]: is_ready(pod) for image, pod in images.items()}
     assert ready["v1"]
     assert not ready[tag]
+
+
+def test_only_some_files_are_applied_at_a_time(session: Session) -> None:
+    files = {"base/web.yaml": deployment(), "v2/service.yaml": SERVICE, "v2/more/n.yaml": NAMESPACE}
+    manifests = tuple(Manifest(value, {}, Place(path, 1)) for path, value in files.items())
+    submission = Submission("alice", "0" * 64, manifests)
+    scenario = (
+        {"apply": {"files": ["base/*.yaml"]}},
+        {"apply": {"files": ["v2/*.yaml", "v3/*.yaml"]}, "as": "second"},
+    )
+    recording = observe(lab_with(*scenario), submission, session.cluster, session=session)
+    assert answers(recording, "apply") == [("apply", WEB, 201)]
+    assert answers(recording, "second") == [("apply", "Service/web", 201)]
+    assert [note for _, note in notes(recording)] == ["settled", "settled"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from grader.model.recording import Recording, Sample
+from grader.report.timeline import draw_svg, draw_text
+from grader.report.timeline.charts import mean
 from grader.report.timeline.extract import extract
+from grader.report.timeline.marks import scaled_down
 from grader.report.timeline.story import PodLane, Story
 from tests.grader.report.timeline.samples import (
     Play,
@@ -133,6 +137,62 @@ def test_events_go_to_what_they_are_about() -> None:
         ("FailedCreate", "trouble"),
         ("SuccessfulRescale", "scale"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("message", "down"),
+    [
+        ("Scaled down replica set web-1 from 3 to 2", True),
+        ("New size: 3; reason: All metrics below target", True),
+        ("New size: 3; reason: Current number of replicas below Spec.MinReplicas", False),
+        ("New size: 8; reason: Current number of replicas above Spec.MaxReplicas", True),
+        ("New size: 6; reason: cpu resource utilization above target", False),
+    ],
+)
+def test_the_direction_of_a_rescale(message: str, down: bool) -> None:
+    assert scaled_down(message) is down
+
+
+def measured() -> Recording:
+    """Two Pods at 300m and 100m under an autoscaler whose target is 50 % of 400m."""
+    play = Play(10).see(1, deployment()).see(1, replica_set())
+    for name in ("web-1-a", "web-1-b"):
+        found = pod(name, ready=True)
+        found["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "400m"}}
+        play.see(1, found)
+    metric = {"resource": {"name": "cpu", "target": {"averageUtilization": 50}}}
+    target = {"kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "metrics": [metric]}
+    play.see(1, thing("HorizontalPodAutoscaler", "web", spec=spec))
+    samples = play.recording.samples
+    for at in (2.0, 3.0):
+        samples.append(Sample(at, "", "rate", "Service/web", "ml", 40.0))
+        samples.append(Sample(at, "", "cpu", "Pod/web-1-a", "ml", 0.3))
+        samples.append(Sample(at, "", "cpu", "Pod/web-1-b", "ml", 0.1))
+        samples.append(Sample(at, "", "memory", "Pod/web-1-a", "ml", 2.0**30))
+    return play.recording
+
+
+def test_measured_values_belong_to_their_workload_and_have_its_target() -> None:
+    rate, cpu = extract(measured()).series
+    assert (rate.series, rate.of, rate.curves) == (
+        "rate",
+        "Service/web",
+        {"Service/web": [(2.0, 40.0), (3.0, 40.0)]},
+    )
+    assert (cpu.series, cpu.of, cpu.target) == ("cpu", "Deployment/web", 0.2)
+    assert mean(cpu.curves) == [(2.0, 0.2), (3.0, 0.2)]
+
+
+def test_usage_that_never_moves_and_nobody_scales_by_is_left_out() -> None:
+    assert "memory" not in {series.series for series in extract(measured()).series}
+
+
+def test_measured_values_are_drawn() -> None:
+    svg = draw_svg(measured())
+    assert "target 200m" in svg
+    assert "requests a second" in svg
+    assert "CPU of each Pod" in draw_text(measured())
 
 
 def test_steps_reach_to_the_next_and_unnamed_ones_join() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader.model.recording import Change, Gap, Mark, Recording
+from grader.model.recording import Change, Gap, Mark, Recording, Sample
 from grader.report.timeline import draw_svg, draw_text
 from grader.report.timeline.extract import extract
 from grader.report.timeline.ink import Label, fitted, text_width
@@ -210,6 +210,11 @@ def recordings(draw: st.DrawFn) -> Recording:
     verbs = st.sampled_from(["present", "added", "modified", "deleted"])
     for version in range(draw(st.integers(0, 25))):
         found.changes.append(Change(draw(moment), version, draw(verbs), draw(objects())))
+    for _ in range(draw(st.integers(0, 12))):
+        series = draw(st.sampled_from(["rate", "cpu", "memory", "queue", "other"]))
+        of = draw(st.sampled_from(["Pod/a", "Pod/web", "Service/web", "queue_length", "\ud83d"]))
+        value = draw(st.floats(0, 1e12))
+        found.samples.append(Sample(draw(moment), "", series, of, draw(names), value))
     for version in range(draw(st.integers(0, 6))):
         phase = draw(st.sampled_from(["begin", "end"]))
         found.marks.append(Mark(draw(moment), version, draw(names), "apply", phase))

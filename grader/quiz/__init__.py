@@ -1,0 +1,1 @@
+"""The knowledge check: seven questions, their sealed answers, and their verdict."""

@@ -1,0 +1,416 @@
+"""Checks of lab 08: a template that cannot be got wrong."""
+
+import math
+
+from grader import check, expect, quantity
+from grader.model.images import ImageRef
+
+POLICY = "ml-inference-baseline"
+ENFORCE = "ml-platform/enforce"
+BUILDS = ("staging", "prod")
+WORKLOAD = "Deployment/sentiment"
+IMAGE = "registry.example.com/sentiment-template"
+SCRAPE = "prometheus.io/scrape"
+
+
+@check(
+    points=1,
+    hint="Read the line that is named. A kustomization file may only use what the course allows, "
+    "and every path in it leads to one of your own files.",
+)
+def test_manifests_are_valid(manifests):
+    """Every field in the files is one that is known, spelt right and of the right type."""
+    manifests.are_valid()
+
+
+@check(
+    points=1.5,
+    hint="Build it yourself: `k kustomize work/08-production-templates/inference/overlays/prod`. "
+    "What kustomize says first is usually the file it could not find.",
+)
+def test_overlays_build(manifests):
+    """Both overlays build, to a Deployment and a Service that Kubernetes knows."""
+    for name in BUILDS:
+        build = manifests.build(name)
+        build.are_valid()
+        build.one("Deployment", "sentiment")
+        build.one("Service", "sentiment").selects(build.one("Deployment", "sentiment"))
+
+
+@check(
+    points=1,
+    after="test_overlays_build",
+    hint="A copy is no overlay: next month one of the two is forgotten. Where do the Deployments "
+    "of staging and production come from?",
+)
+def test_overlays_share_a_base(manifests):
+    """Staging and production are built from the same base."""
+    places = {name: deployment(manifests, name).where.split(":")[0] for name in BUILDS}
+    observed = ", ".join(f"{name} from {place}" for name, place in places.items())
+    shared = len(set(places.values())) == 1 and "overlays/" not in observed
+    expect(shared, "one file that both Deployments come from", observed, observed)
+
+
+@check(
+    points=1,
+    after="test_overlays_build",
+    hint="What distinguishes staging from the base? Kustomize has a field for each: namespace, "
+    "replicas, images, labels.",
+)
+def test_staging(manifests):
+    """Staging runs one replica of v2.2.0 in ml-staging."""
+    release(manifests, "staging", "ml-staging", 1, "v2.2.0")
+
+
+@check(
+    points=1,
+    after="test_overlays_build",
+    hint="Production runs what has been proven, under a name that never moves. How many replicas "
+    "does the table want?",
+)
+def test_prod(manifests):
+    """Production runs three replicas of v2.1.0 in ml-prod."""
+    release(manifests, "prod", "ml-prod", 3, "v2.1.0")
+
+
+@check(
+    points=2,
+    after="test_overlays_build",
+    hint="What is tried in staging must be what runs in production. Compare the two builds with "
+    "diff. A version in a selector is a trap of its own: can a selector be changed later?",
+)
+def test_only_the_allowed_fields_differ(manifests):
+    """Staging and production differ in namespace, replicas, image tag and model version only."""
+    staging, prod = (flattened(manifests.build(name)) for name in BUILDS)
+    different = [
+        f"{key[0]} {key[1]}: {staging.get(key)} in staging, {prod.get(key)} in prod"
+        for key in sorted(staging.keys() | prod.keys())
+        if staging.get(key) != prod.get(key)
+        and not may_differ(key, staging.get(key), prod.get(key))
+    ]
+    observed = "; ".join(different) or f"{len(staging)} fields compared, and nothing else differs"
+    expect(not different, "the same in staging and prod", observed, "inference/overlays")
+
+
+@check(
+    points=2,
+    after="test_overlays_build",
+    hint="Go through the six lines of the table with your base beside it. Which of them does the "
+    "Pod template carry, and which only the Deployment?",
+)
+def test_template_is_complete(manifests):
+    """The template has probes, requests, labels, metrics and a rollout without dips."""
+    for name in BUILDS:
+        found = deployment(manifests, name)
+        server = found.container("model-server")
+        server.has_port(8000)
+        server.probe("readiness").gets("/ready", port=8000)
+        server.probe("liveness").gets("/live", port=8000)
+        server.field("resources.requests.cpu").equals(quantity("500m"))
+        memory = server.field("resources.requests.memory")
+        if memory.value is None:  # filled in from the limit when the Pod is made
+            memory = server.field("resources.limits.memory")
+        memory.equals(quantity("1Gi"))
+        template = "spec.template.metadata"
+        found.field(f"{template}.labels.team").equals("ml-serving")
+        found.field(f'{template}.annotations["{SCRAPE}"]').equals("true")
+        found.field("spec.strategy.type").equals("RollingUpdate")
+        unavailable = found.field("spec.strategy.rollingUpdate.maxUnavailable")
+        replicas = found.field("spec.replicas").value
+        unavailable.satisfies(lambda value, n=replicas: share(value, n) == 0, "0")
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_manifests_are_valid",
+    hint="The answer is the API server's own. An expression that does not compile is refused with "
+    "the place in it.",
+)
+def test_platform_is_accepted(recording):
+    """Namespaces, policy, binding and training template are accepted by the API server."""
+    recording.during("platform").answers("apply").all_accepted()
+
+
+@check(
+    points=2,
+    needs="control-plane",
+    after=("test_overlays_build", "test_platform_is_accepted"),
+    hint="Your own policy judges your own template. Read its message: is the rule too strict, or "
+    "does the template lack something?",
+)
+def test_policy_admits_the_template(recording):
+    """Both overlays are admitted while the policy is in force."""
+    for name in BUILDS:
+        recording.during(name).answers("apply").all_accepted()
+
+
+@check(
+    points=1,
+    needs="kubelet",
+    after="test_overlays_build",
+    hint="`k -n ml-prod describe deployment sentiment`, then the Pods: what do they wait for?",
+)
+def test_replicas_are_ready(recording):
+    """One replica is Ready in staging, and three are in production."""
+    for namespace, count in (("ml-staging", 1), ("ml-prod", 3)):
+        recording.during("prod").inside(namespace).ready_pods(of=WORKLOAD).finally_(
+            lambda pods, count=count: len(pods) == count, f"{count} Ready in {namespace}"
+        )
+
+
+@check(
+    points=1,
+    hint="The policy holds where a namespace asks for it. Label values are text: what is a bare "
+    "true in YAML?",
+)
+def test_namespaces_ask_for_the_policy(manifests):
+    """The namespaces ml-staging and ml-prod carry the label that the policy looks for."""
+    for name in ("ml-staging", "ml-prod"):
+        manifests.one("Namespace", name).field(f'metadata.labels["{ENFORCE}"]').equals("true")
+
+
+@check(
+    points=1,
+    hint="What becomes of a request when the policy cannot be evaluated? And what does a binding "
+    "do with one that has failed?",
+)
+def test_policy_fails_closed(manifests):
+    """The policy refuses what it cannot evaluate, and its binding denies."""
+    policy = manifests.one("ValidatingAdmissionPolicy", POLICY)
+    policy.field("spec.failurePolicy").satisfies(lambda value: value in (None, "Fail"), "Fail")
+    bindings = [
+        binding
+        for binding in manifests.all("ValidatingAdmissionPolicyBinding")
+        if binding.field("spec.policyName").value == POLICY
+    ]
+    expect(bindings, f"a binding of {POLICY}", "no binding names it", policy.where)
+    actions = [action for b in bindings for action in b.field("spec.validationActions").value or []]
+    where = bindings[0].field("spec.validationActions").where
+    expect("Deny" in actions, "a binding that says Deny", ", ".join(map(str, actions)), where)
+
+
+@check(
+    points=1.5,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="There may be a second container. Which macro asks something of *every* element of a "
+    "list, and how does CEL ask whether a field is there?",
+)
+def test_probes_are_required(recording):
+    """A container without readinessProbe or livenessProbe is refused, and the answer says so."""
+    refused(recording, "no-probes", "readinessProbe", "livenessProbe")
+
+
+@check(
+    points=1.5,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="`c.resources.requests.memory` of a container without requests is no empty value but an "
+    "error. What must be asked first?",
+)
+def test_requests_are_required(recording):
+    """A container that does not request CPU and memory is refused, and the answer says so."""
+    refused(recording, "no-requests", "requests")
+
+
+@check(
+    points=1.5,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="An image without a tag means latest, and a colon may belong to the registry's port. "
+    "Which part of the reference do you have to look at?",
+)
+def test_moving_tags_are_refused(recording):
+    """An image with the tag latest, or without any, is refused, and the answer says so."""
+    refused(recording, "moving-tags", "image", "tag", "latest")
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="Labels of the Deployment are not those of its Pods. Which of the two do metrics and "
+    "dashboards see?",
+)
+def test_labels_are_required(recording):
+    """Pods without the labels model-version and team are refused, and the answer says so."""
+    refused(recording, "no-version", "model-version", "team")
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="One of the two has no annotations at all, the other has the wrong value. Does your "
+    "expression have an answer for both, or only an error?",
+)
+def test_metrics_are_required(recording):
+    """Pods that are not annotated to be scraped are refused, and the answer says so."""
+    refused(recording, "no-metrics", SCRAPE)
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="maxUnavailable is a number or a text, and with Recreate it is not there. What is it when "
+    "nobody has written it?",
+)
+def test_dips_are_refused(recording):
+    """A rollout that may take replicas away is refused, and the answer says so."""
+    refused(recording, "dips", "maxUnavailable")
+
+
+@check(
+    points=1.5,
+    needs="control-plane",
+    after=("test_policy_admits_the_template",),
+    hint="Nobody creates a Deployment with latest; somebody sets it on one that has been there for "
+    "a year. Which operations does the policy match?",
+)
+def test_updates_are_judged_too(recording):
+    """Setting the image of the running Deployment to latest is refused as well."""
+    refused(recording, "update", "image", "tag", "latest", verb="patch")
+
+
+@check(
+    points=1.5,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="given/good.yaml keeps all six rules. Which of yours asks for more than the table does?",
+)
+def test_good_work_is_admitted(recording):
+    """A Deployment of another team that keeps all six rules is admitted."""
+    recording.during("good").answers("create").all_accepted()
+
+
+@check(
+    points=1.5,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="A policy that is suddenly in force everywhere is switched off everywhere. Where is it "
+    "said in which namespaces it holds?",
+)
+def test_other_namespaces_are_left_alone(recording):
+    """A careless Deployment in a namespace without the label is admitted."""
+    recording.during("sandbox").answers("create").all_accepted()
+
+
+@check(
+    points=2,
+    hint="A failed training run wants to be looked at, and continued from its last checkpoint. "
+    "Which lines of the table does your template not have yet?",
+)
+def test_training_template(manifests):
+    """The training template asks for a GPU, counts in a quota, keeps checkpoints and failures."""
+    job = manifests.one("Job", "training-template", "ml-train")
+    job.field("spec.suspend").equals(True)
+    job.field("spec.backoffLimit").equals(2)
+    job.pod_field("restartPolicy").equals("Never")
+    trainer = job.container("trainer")
+    trainer.image_is("registry.example.com/trainer-template:v1.0.0")
+    trainer.field('resources.limits["nvidia.com/gpu"]').equals(quantity("1"))
+    trainer.field("resources.requests.cpu").equals(quantity("4"))
+    trainer.field("resources.requests.memory").equals(quantity("16Gi"))
+    claim = trainer.mount("/checkpoints").volume.field("persistentVolumeClaim.claimName")
+    claim.equals("checkpoints")
+    pvc = manifests.one("PersistentVolumeClaim", "checkpoints", "ml-train")
+    pvc.field("spec.accessModes").equals(["ReadWriteOnce"])
+    pvc.field("spec.resources.requests.storage").equals(quantity("20Gi"))
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="A template is to be copied. What keeps the original from taking a GPU?",
+)
+def test_training_template_does_not_run(recording):
+    """The training template is there, suspended, and runs no Pod."""
+    during = recording.during("platform").inside("ml-train")
+    during.object("Job", "training-template").finally_(
+        lambda job: job is not None and suspended(job), "a Job that is Suspended"
+    )
+    during.pods(of="Job/training-template").always(lambda pods: not pods, "no Pod")
+
+
+def deployment(manifests, name):
+    """The Deployment of one build."""
+    return manifests.build(name).one("Deployment", "sentiment")
+
+
+def release(manifests, name, namespace, replicas, version):
+    """What an overlay decides."""
+    build = manifests.build(name)
+    for kind in ("Deployment", "Service"):
+        build.one(kind, "sentiment").field("metadata.namespace").equals(namespace)
+    found = deployment(manifests, name)
+    found.field("spec.replicas").equals(replicas)
+    found.container("model-server").image_is(f"{IMAGE}:{version}")
+    found.field('spec.template.metadata.labels["model-version"]').equals(version)
+
+
+def flattened(build):
+    """Every scalar of the build's objects: (object, path) -> value."""
+    found = {}
+    for one in build.all():
+        flatten(one.full, "", f"{one.kind}/{one.object_name}", found)
+    return found
+
+
+def flatten(value, path, name, found):
+    """Add the scalars below `value`."""
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            flatten(below, f"{path}.{key}" if path else str(key), name, found)
+    elif isinstance(value, list) and value:
+        for index, below in enumerate(value):
+            flatten(below, f"{path}[{index}]", name, found)
+    else:
+        found[(name, path)] = value
+
+
+def may_differ(key, one, other):
+    """Whether staging and production may have different values there."""
+    _, path = key
+    if path in ("metadata.namespace", "spec.replicas") or path.endswith(".imagePullPolicy"):
+        return True
+    if path.endswith((".labels.model-version", "abels.environment", "selector.environment")):
+        return True
+    return path.endswith(".image") and repository(one) == repository(other) is not None
+
+
+def repository(image):
+    """The image without its tag, or None."""
+    try:
+        return ImageRef.parse(image).name
+    except (TypeError, ValueError):
+        return None
+
+
+def share(value, replicas):
+    """How many replicas may be missing; a percentage rounds down."""
+    if isinstance(value, str) and value.endswith("%"):
+        return math.floor(float(value[:-1]) * replicas / 100)
+    return value
+
+
+def refused(recording, step, *words, verb="create"):
+    """Each request of the step is refused by the policy, in words that name what to fix."""
+    for answer in recording.during(step).answers(verb).found:
+        expected = f"{answer.target} to be refused by {POLICY}"
+        expect(not answer.ok, expected, "it was admitted", answer.place)
+        expect(POLICY in answer.message, expected, answer.message, answer.place)
+        message = answer.message.partition("denied request:")[2].strip()
+        written = message and "resulted in error" not in answer.message
+        written = written and not message.startswith("failed expression")
+        expect(written, f"a message of yours about {answer.target}", answer.message, answer.place)
+        named = any(word.lower() in message.lower() for word in words)
+        expect(named, f"a message that names {' or '.join(words)}", message, answer.place)
+
+
+def suspended(job):
+    """Whether the Job's condition Suspended is True."""
+    conditions = (job.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Suspended" and c.get("status") == "True" for c in conditions)
