@@ -43,9 +43,10 @@ class NodeSpec(_Spec):
 
 GPU_TAINT = Taint(key="nvidia.com/gpu", value="present")
 
+# Two nodes carry the Pods of many runs at once, more than the 110 that a kubelet usually takes.
 DEFAULT_NODES: tuple[NodeSpec, ...] = (
-    NodeSpec(name="cpu-worker-1"),
-    NodeSpec(name="cpu-worker-2"),
+    NodeSpec(name="cpu-worker-1", pods=500),
+    NodeSpec(name="cpu-worker-2", pods=500),
     NodeSpec(name="gpu-worker", gpus=1, labels={"accelerator": "nvidia-a100"}, taints=(GPU_TAINT,)),
 )
 

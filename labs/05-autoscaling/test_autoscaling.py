@@ -10,7 +10,7 @@ WORKLOAD = f"Deployment/{NAME}"
 SCALER = "HorizontalPodAutoscaler"
 LEAST, MOST, TARGET = 3, 20, 65
 
-REQUEST, IDLE, PER_REQUEST = 500, 20, 10
+REQUEST, IDLE, PER_REQUEST = 100, 4, 2
 """Millicores: what a replica requests, uses without traffic, and uses for each request a second."""
 
 
@@ -90,9 +90,9 @@ def test_objects_name_their_namespace(manifests):
     "containers of the Pod must have it?",
 )
 def test_requests(manifests):
-    """The model server requests 500m of CPU, and no container of its Pod is without a request."""
+    """The model server requests 100m of CPU, and no container of its Pod is without a request."""
     deployment = manifests.one("Deployment", NAME)
-    requested(deployment.container("model-server")).equals(quantity("500m"))
+    requested(deployment.container("model-server")).equals(quantity("100m"))
     for container in deployment.containers():
         requested(container).satisfies(lambda value: value is not None, "a CPU request")
 
@@ -351,7 +351,11 @@ def test_release_keeps_the_replicas(recording):
 )
 def test_never_beyond_the_bounds(recording):
     """Ten times the load brings 20 replicas, and at no moment of the recording are there more."""
-    replicas_end_at(recording.during("flood"), MOST, f"{formula(900, MOST)} would be too many")
+    # Told to have, no more: whether the cluster has room for all of them is not the autoscaler's.
+    recording.during("flood").object("Deployment", NAME).finally_(
+        lambda found: wanted(found) == MOST,
+        f"told to have {MOST} replicas, not {formula(900, MOST)}",
+    )
     recording.object("Deployment", NAME).always(
         lambda found: wanted(found) <= MOST, f"told to have at most {MOST} replicas"
     )
