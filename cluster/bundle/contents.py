@@ -1,4 +1,4 @@
-"""What goes into a bundle besides images: programs, and the wheels of this very installation."""
+"""What goes into a bundle besides images: programs, definitions, wheels of this installation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cluster.binaries import ensure
 from cluster.binaries.catalog import KNOWN, LAB_TOOLS, PROJECTS, TOOLS
 from cluster.bundle.archive import sha256_of
 from cluster.bundle.manifest import Item
+from cluster.crds.fetch import files
 from cluster.errors import ClusterError
 from cluster.model import Progress, ProgressEvent, silent
 
@@ -26,6 +27,14 @@ def programs(progress: Progress = silent) -> list[tuple[Item, Path]]:
         version = PROJECTS[KNOWN[name].project].version
         found.append((_item("binary", name, version, path, f"{name} v{version}"), path))
     return found
+
+
+def definitions(progress: Progress = silent) -> list[tuple[Item, Path]]:
+    """The custom resource definitions that labs need, fetched if missing."""
+    return [
+        (_item("definition", file.name, crds.version, path, f"{crds.module} v{crds.version}"), path)
+        for crds, file, path in files(progress)
+    ]
 
 
 def wheels(

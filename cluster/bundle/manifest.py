@@ -1,4 +1,4 @@
-"""What is in a bundle, and in this machine's store: an entry for each image, program or wheel."""
+"""What is in a bundle, and in this machine's store: an entry for each file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.errors import ClusterError
 FORMAT: Literal[1] = 1
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Kind = Literal["node-image", "image", "binary", "wheel"]
+Kind = Literal["node-image", "image", "binary", "wheel", "definition"]
 
 
 class _Model(BaseModel):

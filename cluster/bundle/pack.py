@@ -22,6 +22,7 @@ from cluster.binaries.catalog import KNOWN, go_platform
 from cluster.binaries.resolve import cached_path
 from cluster.bundle.manifest import Item, Manifest, parse_manifest
 from cluster.bundle.store import Store
+from cluster.crds.fetch import place_of
 from cluster.errors import ClusterError
 from cluster.model import KUBERNETES_VERSION, Progress, ProgressEvent, silent
 from cluster.paths import cache_dir, make_dir
@@ -138,7 +139,7 @@ def verify(path: Path, expect: str = "", progress: Progress = silent) -> Manifes
 def load(path: Path, expect: str = "", progress: Progress = silent) -> Manifest:
     """Take a bundle's contents in; each only once its digest is proven. May be repeated.
 
-    Images go into the store, programs and wheels where the cache keeps them.
+    Images go into the store, everything else where the cache keeps it.
     """
     return _read(path, expect, progress, Store())
 
@@ -231,6 +232,8 @@ def _settle(manifest: Manifest, digest: str, content: Path, store: Store) -> Non
             continue
         if item.kind == "binary" and item.names[0] in KNOWN:
             place, mode = cached_path(KNOWN[item.names[0]]), 0o755
+        elif item.kind == "definition" and (known := place_of(item.names[0])):
+            place, mode = known, 0o644
         elif item.kind == "wheel" and "/" not in item.names[0]:
             place, mode = cache_dir() / "wheels" / item.names[0], 0o644
         else:

@@ -45,6 +45,23 @@ def ensure(names: Iterable[CrdSetName], progress: Progress = silent) -> list[Def
     return found
 
 
+def files(progress: Progress = silent) -> list[tuple[CrdSet, CrdFile, Path]]:
+    """Every pinned file with its place in the cache, fetched if it is not there: for bundles."""
+    for name in CRD_SETS:
+        if missing([name]):
+            _fetch(CRD_SETS[name], progress)
+    return [(crds, file, _cached(crds, file)) for crds in CRD_SETS.values() for file in crds.files]
+
+
+def place_of(file_name: str) -> Path | None:
+    """Where the cache keeps the pinned file of this name; None where none is called so."""
+    for crds in CRD_SETS.values():
+        for file in crds.files:
+            if file.name == file_name:
+                return _cached(crds, file)
+    return None
+
+
 def missing(names: Iterable[CrdSetName]) -> list[CrdSetName]:
     """Those sets that would have to be fetched."""
     return [name for name in names if not _is_whole(CRD_SETS[name])]

@@ -65,6 +65,7 @@ def create(
         store = bundle.Store()
         inside = [(item, store.path(item)) for item in images]
         inside += contents.programs(view)
+        inside += contents.definitions(view)
         if wheels:
             inside += contents.wheels(Path(folder), progress=view)
         manifest, digest = bundle.create(file, inside, view)

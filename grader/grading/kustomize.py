@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -22,11 +23,17 @@ def render(folder: str, parts: Mapping[str, str]) -> tuple[str, str]:
     Only the files of the trees are there, as plain files in a folder of their own, and kustomize's
     own rule holds that no tree reads above itself but for its bases. Raises MachineError.
     """
+    return _render(folder, tuple(sorted(parts.items())))
+
+
+@lru_cache(maxsize=64)
+def _render(folder: str, parts: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """The same tree is built once: in a class, many hand in the same one."""
     kubectl = tool("kubectl")
     with tempfile.TemporaryDirectory(prefix="mlk8s-kustomize-") as scratch:
         root = Path(scratch).resolve()
         tree = root / "tree"
-        for name, text in parts.items():
+        for name, text in parts:
             path = tree / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

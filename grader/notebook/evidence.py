@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from grader.model.paths import parse_path
 from grader.model.recording import Object
 from grader.notebook import podstate
 from grader.notebook.html import Table
@@ -218,10 +219,11 @@ def _unschedulable(pod: Object) -> str:
 
 
 def _at(value: Any, path: str) -> Any:
-    """A value by its dotted path; numbers are places in a list."""
-    for part in path.split("."):
-        if isinstance(value, list) and part.isdigit():
-            value = value[int(part)] if int(part) < len(value) else None
+    """A value by its path, as checks write paths; `a.0` is as good as `a[0]`."""
+    for part in parse_path(path):
+        if isinstance(value, list) and str(part).isdigit():
+            place = int(part)
+            value = value[place] if place < len(value) else None
         else:
             value = value.get(part) if isinstance(value, dict) else None
     return value

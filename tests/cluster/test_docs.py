@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.model import Memory, ServerModel
+from cluster.model import Memory, ServerModel, VolumeSpec
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulated-servers.md"
 
@@ -22,7 +22,12 @@ def test_every_field_has_a_row(model: type[ServerModel] | type[Memory]) -> None:
 
 def test_the_examples_are_valid() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
-        for server in yaml.safe_load(block)["servers"]:
-            ServerModel.model_validate(server)
+    found = [yaml.safe_load(block) for block in blocks]
+    servers = [server for block in found for server in block.get("servers", ())]
+    volumes = [volume for block in found for volume in block.get("volumes", ())]
+    assert servers
+    assert volumes
+    for server in servers:
+        ServerModel.model_validate(server)
+    for volume in volumes:
+        VolumeSpec.model_validate({k: v for k, v in volume.items() if k != "claim"})

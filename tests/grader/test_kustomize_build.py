@@ -19,6 +19,12 @@ def test_a_tree_is_built_and_says_where_it_comes_from() -> None:
     assert "path: ../base/deployment.yaml" in text
 
 
+def test_the_same_tree_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = render("app/prod", TREE)
+    monkeypatch.setattr("grader.grading.kustomize.run", lambda *_: pytest.fail("built again"))
+    assert render("app/prod", dict(reversed(TREE.items()))) == first
+
+
 def test_a_complaint_names_no_folder_of_the_machine() -> None:
     tree = {**TREE, "app/prod/patch.yaml": TREE["app/prod/patch.yaml"].replace("web", "wbe")}
     text, error = render("app/prod", tree)

@@ -267,8 +267,9 @@ class Container(Starting):
             probe.next_at = math.inf
             self._start_other_probes(at)
         if probe.kind != "readiness" and probe.exhausted:
-            words = f"Container {self.name} failed {probe.kind} probe, will be restarted"
-            self._say("Normal", "Killing", words)
+            ends = self.around.restart_policy == "Never" and not self.sidecar
+            then = "" if ends else ", will be restarted"
+            self._say("Normal", "Killing", f"Container {self.name} failed {probe.kind} probe{then}")
             needs, _ = self._on_sigterm()
             self._begin_stop(at, min(needs, self.around.grace), 137, restart=True)
             return False

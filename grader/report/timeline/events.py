@@ -37,7 +37,9 @@ def happening(event: Object, at: float) -> Happening | None:
         tone = "trouble"
     if tone is None:
         return None
+    message = " ".join(str(event.get("message") or event.get("note") or "").split())
+    if reason == "Unhealthy" and message.startswith("Readiness probe"):
+        tone = "miss"  # everyday business of a server that loads, and evidence where it never ends
     about = part(event, "involvedObject") or part(event, "regarding")
     ref = f"{about.get('kind') or '?'}/{about.get('name') or '?'}"
-    message = str(event.get("message") or event.get("note") or "")
-    return Happening(at, ref, reason, " ".join(message.split()), tone)
+    return Happening(at, ref, reason, message, tone)

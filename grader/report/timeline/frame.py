@@ -158,9 +158,9 @@ def _notes(story: Story) -> list[tuple[Happening, int]]:
     for found in sorted(_all_happenings(story), key=lambda found: found.at):
         everyday = found.reason in ("Killing", "ScalingReplicaSet")
         if not everyday:
-            kind = (
-                found.message if found.reason == "SuccessfulRescale" else found.about.split("/")[0]
-            )
+            kind = found.about.split("/")[0] + found.tone
+            if found.reason == "SuccessfulRescale":
+                kind = found.message
             groups.setdefault((found.reason, kind), []).append(found)
     return [(group[0], len(group)) for group in groups.values()]
 

@@ -13,7 +13,7 @@ from grader.report.timeline.frame import (
 from grader.report.timeline.ink import Label, Scene
 from grader.report.timeline.lanes import draw_lanes
 from grader.report.timeline.page import MARGIN, NARROWEST, Page
-from grader.report.timeline.story import Story
+from grader.report.timeline.story import Story, Workload
 
 
 def place(story: Story, *, title: str = "", width: int = 900) -> Scene:
@@ -55,17 +55,24 @@ def _rows(page: Page) -> None:
     for series in story.series:
         if series.series in ("rate", "queue"):
             draw_series(page, series)
-    for service in story.services:
-        draw_service(page, service)
-    for workload in story.workloads:
-        for series in story.series:
-            if (series.namespace, series.of) == (workload.namespace, workload.ref):
-                draw_series(page, series)
-        if len(workload.pods) > 1 or any(wanted > 1 for _, wanted in workload.wanted):
-            draw_replicas(page, workload)
-        else:
-            draw_name(page, workload)
-        draw_lanes(page, workload)
+    for namespace in story.namespaces:
+        for service in story.services:
+            if service.namespace == namespace:
+                draw_service(page, service)
+        for workload in story.workloads:
+            if workload.namespace == namespace:
+                _workload(page, workload)
     if not story.workloads and not story.services:
         page.add(Label(page.left, page.y + 14, "Nothing ran here.", "muted", 11))
         page.y += 30
+
+
+def _workload(page: Page, workload: Workload) -> None:
+    for series in page.story.series:
+        if (series.namespace, series.of) == (workload.namespace, workload.ref):
+            draw_series(page, series)
+    if len(workload.pods) > 1 or any(wanted > 1 for _, wanted in workload.wanted):
+        draw_replicas(page, workload)
+    else:
+        draw_name(page, workload)
+    draw_lanes(page, workload)

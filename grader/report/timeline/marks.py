@@ -13,6 +13,7 @@ WORDS: dict[Tone, str] = {
     "trouble": "something failed",
     "stop": "told to stop",
     "wait": "could not be placed or mounted",
+    "miss": "readiness probe missed",
     "scale": "scaled",
 }
 _CLOSE = 8.0
@@ -58,6 +59,8 @@ def symbol(tone: Tone, x: float, y: float, message: str = "") -> str:
         )
     if tone == "stop":
         return f"M{x - 2.8:.1f} {y - 2.8:.1f}h5.6v5.6h-5.6Z"
+    if tone == "miss":
+        return f"M{x - 2.6:.1f} {y:.1f}a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0Z"
     if tone == "wait":
         return f"M{x:.1f} {y - 4:.1f}l4 4l-4 4l-4 -4Z"
     if scaled_down(message):

@@ -16,8 +16,9 @@ PodState = Literal[
     "failed",
 ]
 
-Tone = Literal["trouble", "stop", "wait", "scale"]
-"""What an event means to a reader: something broke, ended, could not be placed, or grew."""
+Tone = Literal["trouble", "stop", "wait", "miss", "scale"]
+"""What an event means to a reader: something broke, ended, could not be placed, was not ready when
+it was asked, or grew."""
 
 Points = list[tuple[float, float]]
 """A value over time: (second, value), each holding until the next."""

@@ -65,6 +65,7 @@ _RULES = """
 & .mark.trouble{stroke:var(--bad);stroke-width:2.2;stroke-linecap:round}
 & .mark.stop{fill:var(--ink)}
 & .mark.wait{fill:var(--card);stroke:var(--warn);stroke-width:1.6}
+& .mark.miss{fill:var(--card);stroke:var(--muted);stroke-width:1.4}
 & .mark.scale{fill:var(--ink)}
 & .bar.waiting{fill:none;stroke:var(--muted);stroke-dasharray:3 2}
 & .bar.unready{fill:url(#%(mark)s-warn);stroke:var(--warn)}

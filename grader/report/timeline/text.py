@@ -36,6 +36,7 @@ _MARKS: dict[Tone, tuple[str, str]] = {
     "trouble": ("!", "bold red"),
     "wait": ("◇", "bold yellow"),
     "stop": ("■", "bold"),
+    "miss": ("o", "yellow"),
     "scale": ("▲", "bold"),
 }
 _HUES = ("cyan", "blue", "magenta", "yellow", "green", "white")
@@ -242,6 +243,7 @@ class _Drawing:
         meanings: dict[Tone, str] = {
             "trouble": "failed",
             "wait": "not placed",
+            "miss": "probe missed",
             "stop": "told to stop",
             "scale": "scaled",
         }

@@ -10,6 +10,7 @@ from cluster import bundle
 from cluster.binaries.catalog import KNOWN
 from cluster.binaries.resolve import cached_path
 from cluster.bundle import Item, Store
+from cluster.crds.fetch import place_of
 from cluster.errors import ClusterError
 from cluster.model import ProgressEvent
 from tests.cluster.bundle.conftest import Making
@@ -19,12 +20,13 @@ NODE = b"the node image" * 10_000
 
 @pytest.fixture
 def made(making: Making, tmp_path: Path) -> tuple[Path, str]:
-    """A bundle of a node image, an image, a program and a wheel, and its digest."""
+    """A bundle with one of each kind, and its digest."""
     contents: list[tuple[Item, Path]] = []
     for kind, name, content in (
         ("node-image", "localhost/node:v1", NODE),
         ("image", "example.com/server:v1", b"server"),
         ("binary", "kind", b"#!/bin/sh\n"),
+        ("definition", "vpa-v1-crd-gen.yaml", b"kind: CustomResourceDefinition\n"),
         ("wheel", "thing-1.0-py3-none-any.whl", b"wheel"),
     ):
         item = making.item(kind, name, content, stand_in=kind == "node-image")  # type: ignore[arg-type]
@@ -39,7 +41,7 @@ def test_a_bundle_says_what_is_in_it(made: tuple[Path, str]) -> None:
         "localhost/node:v1",
         "example.com/server:v1",
     ]
-    assert [item.stand_in for item in manifest.items] == [True, False, False, False]
+    assert [item.stand_in for item in manifest.items] == [True, False, False, False, False]
     assert all(item.origin == "a test" for item in manifest.items)
 
 
@@ -55,6 +57,9 @@ def test_loading_puts_everything_in_its_place_and_can_be_repeated(
         program = cached_path(KNOWN["kind"])
         assert program.read_bytes() == b"#!/bin/sh\n"
         assert program.stat().st_mode & 0o111
+        definition = place_of("vpa-v1-crd-gen.yaml")
+        assert definition is not None
+        assert definition.read_bytes() == b"kind: CustomResourceDefinition\n"
         assert (cache / "wheels" / "thing-1.0-py3-none-any.whl").read_bytes() == b"wheel"
         assert not list(store.root.glob(".load.*"))
 

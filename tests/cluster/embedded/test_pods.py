@@ -118,6 +118,14 @@ def test_liveness_on_a_ready_path_kills_a_slow_model_again_and_again() -> None:
     assert life.said("BackOff")[0][1] == "Back-off restarting failed container c in pod p_ns(u-1)"
 
 
+def test_liveness_ends_a_pod_that_never_restarts() -> None:
+    described = manifest({"livenessProbe": http("/ready")})
+    described["spec"]["restartPolicy"] = "Never"
+    life = Life(described).until(400)
+    assert life.said("Killing")[0][1] == "Container c failed liveness probe"
+    assert life.container()["restartCount"] == 0
+
+
 def test_liveness_that_waits_for_the_load_is_fine() -> None:
     probe = http("/ready", failureThreshold=5)
     life = Life(manifest({"livenessProbe": probe})).until(1e6)

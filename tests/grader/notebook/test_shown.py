@@ -142,6 +142,16 @@ def test_evidence_tables() -> None:
     assert "&lt;x&gt;" in run.html()
 
 
+def test_a_field_is_named_as_checks_name_it() -> None:
+    labels = {"a.b/c": "one"}
+    web = {"kind": "Deployment", "metadata": {"name": "web", "labels": labels, "items": [7, 8]}}
+    build = Builder().begin("apply").change("added", web).end("apply")
+    run = Experiment("a try", build.recording)
+    assert "one" in run.field("Deployment/web", 'metadata.labels["a.b/c"]').text()
+    for path in ("metadata.items[1]", "metadata.items.1"):
+        assert " 8" in run.field("Deployment/web", path).text()
+
+
 def test_evidence_that_is_not_there_is_explained() -> None:
     with pytest.raises(NotebookStop, match="no evidence"):
         evidence(recorded(), "podz", None, None)

@@ -195,6 +195,17 @@ def test_measured_values_are_drawn() -> None:
     assert "CPU of each Pod" in draw_text(measured())
 
 
+def test_a_missed_readiness_probe_is_no_trouble_and_a_liveness_probe_is() -> None:
+    play = Play().see(1, pod("a", owner=None))
+    for at, probe in ((2, "Readiness"), (3, "Liveness")):
+        message = f"{probe} probe failed: HTTP probe failed with statuscode: 503"
+        play.see(at, event("Pod/a", "Unhealthy", message, name=probe), "added")
+    assert [found.tone for found in lane(extract(play.recording), "a").happenings] == [
+        "miss",
+        "trouble",
+    ]
+
+
 def test_steps_reach_to_the_next_and_unnamed_ones_join() -> None:
     play = Play(10).step("apply", 0.5, 2).step("apply", 2, 3).step("roll", 4, 9, "quiet")
     steps = extract(play.recording).steps

@@ -132,7 +132,7 @@ def test_lines_of_text_fit_and_differ_without_colour(width: int) -> None:
     text = draw_text(rollout(), width=width)
     assert "\x1b" not in text
     assert all(len(line) <= width for line in text.splitlines())
-    for sign in "░█▒■!◇▲":
+    for sign in "░█▒■!o◇▲":
         assert sign in text
 
 
