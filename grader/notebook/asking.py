@@ -31,7 +31,7 @@ class Asked(Shown):
     def html(self) -> str:
         """Text, items and options."""
         asked, (number, total) = self.question, self._place
-        rows = [f"<tr><td><b>{key}</b></td><td>{marked(text)}</td></tr>" for key, text in
+        rows = [f"<tr><td class=\"tight\"><b>{key}</b></td><td>{marked(text)}</td></tr>" for key, text in
                 [*asked.items.items(), *asked.options.items()]]  # fmt: skip
         return (
             f'<div class="box ask"><p><b>{number} of {total}. {marked(asked.title)}</b> '
