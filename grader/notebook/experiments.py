@@ -151,12 +151,18 @@ def _sources(desk: Desk, manifests: str | Sequence[str]) -> list[SourceFile]:
             SourceFile(f"cell-{number}.yaml", name) if "\n" in name else _file(desk, name)
             for number, name in enumerate(manifests, 1)
         ]
-    found = sorted(p for p in desk.work.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
+    found = sorted(p for p in desk.work.rglob("*") if _is_work(p.relative_to(desk.work)))
     if not found:
         raise NotebookStop(
             f"There are no manifests in {desk.work} yet.", "Run the %%manifest cells above first."
         )
     return [SourceFile(str(path.relative_to(desk.work)), _read(path)) for path in found]
+
+
+def _is_work(path: Path) -> bool:
+    """Whether a file below the work folder is the learner's: not what a cell has set aside."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix in (".yaml", ".yml", ".json") and not hidden
 
 
 def _file(desk: Desk, name: str) -> SourceFile:
