@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from types import TracebackType
 from typing import Any
 
@@ -38,6 +38,7 @@ class Player:
         self._stack = ExitStack()
         self._lock = Lock()
         self._pools: dict[str, Any] = {}
+        self._rooms: dict[str, BoundedSemaphore] = {}
         self._shared: Any = None
 
     def __enter__(self) -> Player:
@@ -63,9 +64,15 @@ class Player:
                 with self._pool(lab, spec).take(spec) as status:
                     return observe(lab, submission, status)
             status, session = self._shared_session(lab)
-            return observe(lab, submission, status, session=session)
+            with self._room_for(lab):
+                return observe(lab, submission, status, session=session)
         except ClusterError as error:
             raise MachineError(str(error), error.hint) from error
+
+    def _room_for(self, lab: Lab) -> BoundedSemaphore:
+        """Lets no more plays of a lab begin than its nodes have room for."""
+        with self._lock:
+            return self._rooms.setdefault(lab.id, BoundedSemaphore(lab.file.at_once))
 
     def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
         with self._lock:
