@@ -50,7 +50,9 @@ class Player:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        with self._stack:
+            for pool in self._pools.values():
+                self._stack.push(pool)
 
     def play(self, lab: Lab, submission: Submission) -> Recording:
         """Play one submission; MachineError when no cluster can be had."""
@@ -74,10 +76,18 @@ class Player:
         with self._lock:
             return self._rooms.setdefault(lab.id, BoundedSemaphore(lab.file.at_once))
 
+    def release(self, lab: Lab) -> None:
+        """Remove the clusters that were kept for this lab: an idle control plane still takes part
+        of a core. The next play of it makes new ones."""
+        with self._lock:
+            pool = self._pools.pop(lab.id, None)
+        if pool is not None:
+            pool.__exit__(None, None, None)
+
     def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
         with self._lock:
             if lab.id not in self._pools:
-                self._pools[lab.id] = self._stack.enter_context(self._new_pool(spec))
+                self._pools[lab.id] = self._new_pool(spec).__enter__()
             return self._pools[lab.id]
 
     def _new_pool(self, spec: ClusterSpec) -> Any:
