@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from types import TracebackType
 from typing import Any
 
@@ -38,6 +38,7 @@ class Player:
         self._stack = ExitStack()
         self._lock = Lock()
         self._pools: dict[str, Any] = {}
+        self._rooms: dict[str, BoundedSemaphore] = {}
         self._shared: Any = None
 
     def __enter__(self) -> Player:
@@ -49,7 +50,9 @@ class Player:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        with self._stack:
+            for pool in self._pools.values():
+                self._stack.push(pool)
 
     def play(self, lab: Lab, submission: Submission) -> Recording:
         """Play one submission; MachineError when no cluster can be had."""
@@ -63,14 +66,28 @@ class Player:
                 with self._pool(lab, spec).take(spec) as status:
                     return observe(lab, submission, status)
             status, session = self._shared_session(lab)
-            return observe(lab, submission, status, session=session)
+            with self._room_for(lab):
+                return observe(lab, submission, status, session=session)
         except ClusterError as error:
             raise MachineError(str(error), error.hint) from error
+
+    def _room_for(self, lab: Lab) -> BoundedSemaphore:
+        """Lets no more plays of a lab begin than its nodes have room for."""
+        with self._lock:
+            return self._rooms.setdefault(lab.id, BoundedSemaphore(lab.file.at_once))
+
+    def release(self, lab: Lab) -> None:
+        """Remove the clusters that were kept for this lab: an idle control plane still takes part
+        of a core. The next play of it makes new ones."""
+        with self._lock:
+            pool = self._pools.pop(lab.id, None)
+        if pool is not None:
+            pool.__exit__(None, None, None)
 
     def _pool(self, lab: Lab, spec: ClusterSpec) -> Any:
         with self._lock:
             if lab.id not in self._pools:
-                self._pools[lab.id] = self._stack.enter_context(self._new_pool(spec))
+                self._pools[lab.id] = self._new_pool(spec).__enter__()
             return self._pools[lab.id]
 
     def _new_pool(self, spec: ClusterSpec) -> Any:

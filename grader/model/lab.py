@@ -64,6 +64,9 @@ class LabFile(BaseModel):
         min_length=20, description="One sentence: what the learner will have proven."
     )
     isolation: Literal["namespace", "cluster"] = "namespace"
+    at_once: int = Field(
+        default=16, ge=1, description="Plays for which the shared cluster has room side by side."
+    )
     namespaces: tuple[str, ...] = Field(min_length=1)
     kinds: tuple[str, ...] = DEFAULT_KINDS
     forms: tuple[str, ...] = Field(

@@ -31,8 +31,11 @@ class Asked(Shown):
     def html(self) -> str:
         """Text, items and options."""
         asked, (number, total) = self.question, self._place
-        rows = [f"<tr><td><b>{key}</b></td><td>{marked(text)}</td></tr>" for key, text in
-                [*asked.items.items(), *asked.options.items()]]  # fmt: skip
+        keyed = {**asked.items, **asked.options}
+        rows = [
+            f'<tr><td class="tight"><b>{key}</b></td><td>{marked(text)}</td></tr>'
+            for key, text in keyed.items()
+        ]
         return (
             f'<div class="box ask"><p><b>{number} of {total}. {marked(asked.title)}</b> '
             f'<span class="soft">{asked.points:g} points</span></p><p>{marked(asked.text)}</p>'

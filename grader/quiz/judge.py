@@ -47,7 +47,7 @@ def judge_one(question: Question, answer: Any) -> Outcome:
     outcome = Outcome(
         id=question.id, form=question.form, points=question.points, earned=0, answered=False
     )
-    if answer in (None, "", [], {}) or (isinstance(answer, str) and _untouched(question, answer)):
+    if _empty(answer) or (isinstance(answer, str) and _untouched(question, answer)):
         return outcome
     outcome.answered = True
     judge_form = _manifest if question.form == "manifest" else _sealed
@@ -56,6 +56,13 @@ def judge_one(question: Question, answer: Any) -> Outcome:
     except Unreadable as error:
         outcome.problem = str(error)
     return outcome
+
+
+def _empty(answer: Any) -> bool:
+    """Nothing at all, or a match of which no item has a letter yet."""
+    if isinstance(answer, dict):
+        return not any(value not in (None, "") for value in answer.values())
+    return answer in (None, "", [])
 
 
 def _untouched(question: Question, text: str) -> bool:

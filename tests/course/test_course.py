@@ -21,5 +21,5 @@ def test_every_lab_is_complete() -> None:
     for lab in all_labs():
         assert lab.readme.is_file(), lab.id
         assert (lab.solution / "WHY.md").is_file(), lab.id
-        assert any(lab.starter.glob("*.yaml")), lab.id
+        assert any(lab.starter.rglob("*.yaml")), lab.id
         assert lab.submissions is not None, lab.id

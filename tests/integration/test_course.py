@@ -24,7 +24,8 @@ def test_on_the_embedded_cluster(
     lab_id: str, player: Player, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab = find_lab(lab_id)
-    proof = prove(lab, player, jobs=2 if lab.file.isolation == "cluster" else 4)
+    proof = prove(lab, player, jobs=3 if lab.file.isolation == "cluster" else 8)
+    player.release(lab)
     with capsys.disabled():
         print(
             f"\n{lab_id}: {proof.checks} checks, {proof.mistakes} mistakes, {proof.variants}"

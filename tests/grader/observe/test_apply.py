@@ -109,11 +109,31 @@ def test_what_exists_already_is_applied_over() -> None:
     stage = a_stage()
     exists = ApiAnswer(409, "AlreadyExists", "already exists")
     schema = "failed to create typed patch object: .spec.x: field not declared in schema"
-    answers = {"POST": exists, "PATCH": ApiAnswer(500, "", schema)}
+    answers = {"POST": exists, "GET": ApiAnswer(200), "PATCH": ApiAnswer(500, "", schema)}
     api_of(stage).respond = lambda method, path: answers[method]
     apply(stage, a_manifest(deployment()))
-    assert [request[0] for request in api_of(stage).requests] == ["POST", "PATCH"]
+    assert [request[0] for request in api_of(stage).requests] == ["POST", "GET", "PATCH"]
     assert (stage.answers[0].code, stage.answers[0].message) == (400, schema)
+
+
+def test_what_the_run_created_counts_as_applied() -> None:
+    """Else a field that the next version leaves out would stay, as the creation owns it."""
+    stage = a_stage()
+    created = {"manager": "mlk8s-learner", "operation": "Update", "fieldsV1": {}}
+    status = {**created, "subresource": "status"}
+    found = {"metadata": {"resourceVersion": "7", "managedFields": [created, status]}}
+    answers = {
+        "POST": ApiAnswer(409, "AlreadyExists"),
+        "GET": ApiAnswer(200, body=found),
+        "PATCH": ApiAnswer(200, body={"metadata": {"resourceVersion": "8"}}),
+    }
+    api_of(stage).respond = lambda method, path: answers[method]
+    apply(stage, a_manifest(deployment()))
+    methods = [request[0] for request in api_of(stage).requests]
+    assert methods == ["POST", "GET", "PATCH", "PATCH"]
+    (fields, version) = api_of(stage).requests[2][2]
+    assert [entry["operation"] for entry in fields["value"]] == ["Apply", "Update"]
+    assert version["value"] == "7"
 
 
 LABELS = {"pod-security.kubernetes.io/enforce": "privileged"}

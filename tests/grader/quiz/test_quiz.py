@@ -234,7 +234,9 @@ def test_the_blank_form_earns_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     assert done.code == 0
     given = yaml.safe_load(done.out)
     assert set(given) == {question.id for question in QUESTIONS}
-    assert judge(given).score == 0
+    result = judge(given)
+    assert result.score == 0
+    assert not any(outcome.answered for outcome in result.outcomes)
 
 
 def test_wrong_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
