@@ -24,7 +24,7 @@ class Scale:
 
 def round_step(span: float, most: int) -> float:
     """The smallest of 1, 2, 5 times a power of ten that cuts `span` into at most `most` parts."""
-    if span <= 0:
+    if span < 1e-9:
         return 1.0
     rough = span / max(most, 1)
     power = 10.0 ** floor(log10(rough))
@@ -35,8 +35,8 @@ def round_step(span: float, most: int) -> float:
 
 
 def round_up(value: float) -> float:
-    """The next number of two digits: 1187 becomes 1200, 0.33 stays; 1 for nothing."""
-    if value <= 0:
+    """The next number of two digits: 1187 becomes 1200, 0.33 stays; 1 for next to nothing."""
+    if value < 1e-9:
         return 1.0
     power = 10.0 ** (floor(log10(value)) - 1)
     return round(ceil(value / power - 1e-9) * power, 12)

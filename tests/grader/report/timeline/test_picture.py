@@ -17,6 +17,7 @@ from grader.report.timeline.extract import extract
 from grader.report.timeline.ink import Label, fitted, text_width
 from grader.report.timeline.layout import place
 from grader.report.timeline.page import overlap
+from grader.report.timeline.scale import round_up
 from grader.report.timeline.style import DARK, LIGHT
 from grader.report.timeline.svg import render
 from tests.grader.report.timeline.samples import Play, deployment, pod, recording, rollout
@@ -149,6 +150,13 @@ def test_colour_is_asked_for() -> None:
     assert "\x1b[" in draw_text(rollout(), colour=True)
 
 
+@pytest.mark.parametrize(
+    ("value", "up"), [(1187, 1200), (0.33, 0.33), (0, 1), (5e-324, 1), (20, 20), (1e15, 1e15)]
+)
+def test_numbers_at_an_axis_are_round(value: float, up: float) -> None:
+    assert round_up(value) == up
+
+
 def test_fitted_text_fits() -> None:
     assert fitted("short", 500, 11) == "short"
     assert text_width(fitted("a" * 100, 50, 11), 11) <= 50
@@ -222,7 +230,7 @@ def recordings(draw: st.DrawFn) -> Recording:
 
 
 @given(recordings(), st.integers(300, 1500))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_recording_is_too_odd(found: Recording, width: int) -> None:
     story = extract(found)
     scene = place(story, width=width)
