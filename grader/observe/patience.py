@@ -75,7 +75,9 @@ class Patience:
         ends = [last_change + base + _min_ready(state, self._tempo)]
         for scaler in scalers(state):
             if rest := silence(scaler, self._factor, self._tempo):
-                held = (str(scaler["metadata"].get("uid")), "is held", str(rest))
+                # After each move a window begins anew.
+                now_at = str((scaler.get("status") or {}).get("currentReplicas"))
+                held = (str(scaler["metadata"].get("uid")), "is held", str(rest), now_at)
                 ends.append(self._first_seen.setdefault(held, now) + base + rest)
         for job in state.get("Job", {}).values():
             if rest := _job_rest(job, state):
