@@ -11,7 +11,7 @@ from cluster.model import ClusterSpec, Progress, silent
 from grader.errors import MachineError
 from grader.grading.rooms import Room, is_crowded
 from grader.grading.tools import prepare_tools
-from grader.grading.where import shared_cluster
+from grader.grading.where import shared_cluster, teach
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
 from grader.model.recording import Recording
@@ -41,6 +41,7 @@ class Player:
         self._pools: dict[str, Any] = {}
         self._rooms: dict[str, Room] = {}
         self._shared: Any = None
+        self._taught = ""
 
     def __enter__(self) -> Player:
         return self
@@ -113,5 +114,8 @@ class Player:
             if self._shared is None:
                 status = shared_cluster(self._where, lab.file.servers, self._progress)
                 session = self._stack.enter_context(Session(status, at_once=self._at_once))
-                self._shared = (status, session)
+                self._shared, self._taught = (status, session), lab.id
+            if self._taught != lab.id:
+                teach(self._shared[0], lab.file.servers)
+                self._taught = lab.id
             return self._shared

@@ -72,6 +72,15 @@ def shared_cluster(
     return status
 
 
+def teach(status: ClusterStatus, servers: tuple[ServerModel, ...]) -> None:
+    """Let a shared cluster know the servers of the lab that is played on it next: labs may describe
+    one image differently."""
+    from cluster.choose import choose_provider
+
+    provider, _ = choose_provider(status.provider)
+    provider.teach(status.name, servers)
+
+
 def all_servers() -> tuple[ServerModel, ...]:
     """The simulated servers of every lab, each once."""
     from grader.load.labs import all_labs
