@@ -78,7 +78,9 @@ class Folder:
             return None
 
     def write(self, record: Record) -> None:
-        """Store the record, whole or not at all."""
+        """Store the record, whole or not at all; one that is there already is left as it is."""
+        if self.read() == record:
+            return
         make_dir(self.path, 0o700)
         write_whole(self._record, record.model_dump_json(indent=2), 0o600)
 

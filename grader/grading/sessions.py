@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
 from cluster.model import ClusterSpec, Progress, silent
 from grader.errors import MachineError
+from grader.grading.rooms import Room, is_crowded
 from grader.grading.tools import prepare_tools
 from grader.grading.where import shared_cluster
 from grader.model.lab import Lab
@@ -38,7 +39,7 @@ class Player:
         self._stack = ExitStack()
         self._lock = Lock()
         self._pools: dict[str, Any] = {}
-        self._rooms: dict[str, BoundedSemaphore] = {}
+        self._rooms: dict[str, Room] = {}
         self._shared: Any = None
 
     def __enter__(self) -> Player:
@@ -66,15 +67,21 @@ class Player:
                 with self._pool(lab, spec).take(spec) as status:
                     return observe(lab, submission, status)
             status, session = self._shared_session(lab)
-            with self._room_for(lab):
-                return observe(lab, submission, status, session=session)
+            room = self._room_for(lab)
+            with room.beside_others():
+                recording = observe(lab, submission, status, session=session)
+            if is_crowded(recording):
+                with room.alone():
+                    session.wait_for_ends()
+                    recording = observe(lab, submission, status, session=session)
+            return recording
         except ClusterError as error:
             raise MachineError(str(error), error.hint) from error
 
-    def _room_for(self, lab: Lab) -> BoundedSemaphore:
+    def _room_for(self, lab: Lab) -> Room:
         """Lets no more plays of a lab begin than its nodes have room for."""
         with self._lock:
-            return self._rooms.setdefault(lab.id, BoundedSemaphore(lab.file.at_once))
+            return self._rooms.setdefault(lab.id, Room(lab.file.at_once))
 
     def release(self, lab: Lab) -> None:
         """Remove the clusters that were kept for this lab: an idle control plane still takes part

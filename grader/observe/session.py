@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 
@@ -14,7 +15,7 @@ from grader.observe.client import Api
 from grader.observe.definitions import define
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import reap
-from grader.observe.kinds import Kinds
+from grader.observe.kinds import KNOWN, Kinds
 
 
 class Session:
@@ -64,6 +65,15 @@ class Session:
             if new:
                 define(self.api, self.kinds, self.cluster, new)
                 self._defined.update(new)
+
+    def wait_for_ends(self, seconds: float = 40.0) -> None:
+        """Wait until namespaces on their way out are gone, and the room of their Pods is free."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            said = self.api.call("GET", KNOWN["Namespace"].path())
+            if not any(n["metadata"].get("deletionTimestamp") for n in said.body.get("items", ())):
+                return
+            time.sleep(0.2)
 
     def close(self) -> None:
         """End the watches and close connections."""

@@ -36,7 +36,10 @@ def test_the_submissions_identity_is_really_limited(session: Session, isolation:
     assert tries("POST", f"/api/v1/namespaces/{own}/configmaps", config) == 201
     assert tries("POST", "/api/v1/namespaces/default/configmaps", config) == 403
     assert tries("GET", "/api/v1/namespaces/kube-system/secrets") == 403
-    assert tries("GET", f"/api/v1/namespaces/{own}/secrets") == 403, "a kind it may not have"
+    secrets = f"/api/v1/namespaces/{own}/secrets"
+    assert tries("GET", secrets) == 200, "who writes Roles holds what roles usually hand out"
+    assert tries("POST", secrets, config) == 403, "a kind it may not have"
+    assert tries("DELETE", f"/api/v1/namespaces/{own}/resourcequotas") == 403
     assert tries("GET", "/api/v1/pods") == 403
     assert tries("POST", "/api/v1/namespaces", {"metadata": {"name": "mine"}}) == 403
     assert tries("DELETE", f"/api/v1/namespaces/{own}") == 403
