@@ -103,6 +103,8 @@ class _Drawing:
         return Text("\n").join(self._lines)
 
     def _line(self, text: Text) -> None:
+        # What a cluster says must not move the cursor of a terminal.
+        text.plain = "".join(c if c.isprintable() else "\ufffd" for c in text.plain)
         text.rstrip()
         text.truncate(self._width, overflow="ellipsis")
         self._lines.append(text)

@@ -146,6 +146,13 @@ def test_a_dip_between_two_columns_is_seen() -> None:
     assert " " in plot
 
 
+def test_what_a_cluster_says_does_not_reach_the_terminal_as_it_is() -> None:
+    found = pod("a\x1b[2J\x00b", ready=True, owner=None)
+    text = draw_text(Play(10).see(1, found).recording, width=80)
+    assert "\x1b" not in text
+    assert "\x00" not in text
+
+
 def test_colour_is_asked_for() -> None:
     assert "\x1b[" in draw_text(rollout(), colour=True)
 
