@@ -19,6 +19,7 @@ SEEDED = [lab.id for lab in all_labs() if lab.file.seeded]
 
 @pytest.mark.embedded
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("lab_id", SEEDED)
 def test_every_seed_can_be_solved(lab_id: str, tmp_path: Path, embedded_home: None) -> None:
     lab = find_lab(lab_id)

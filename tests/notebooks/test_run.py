@@ -12,7 +12,12 @@ import pytest
 from grader.load.labs import course_root, find_lab
 from grader.notebook import source
 
-NOTEBOOKS = sorted((course_root() / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+ALWAYS = ("02", "14")
+"""Those that every run of the tests executes; the others take minutes each, and are a proof."""
+NOTEBOOKS = [
+    pytest.param(path, id=path.stem, marks=() if path.name[:2] in ALWAYS else pytest.mark.proof)
+    for path in sorted((course_root() / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+]
 pytestmark = [pytest.mark.embedded, pytest.mark.course, pytest.mark.notebook, pytest.mark.slow]
 
 
@@ -47,7 +52,7 @@ def needed(cell: source.Json) -> bool:
     return "graded" in source.tags(cell) or cell["source"].startswith("%%") or source.is_ours(cell)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS)
 def test_with_the_reference(path: Path, tmp_path: Path, home: None) -> None:
     cells = run(source.read(path), tmp_path)
     assert errors(cells) == []
@@ -59,7 +64,7 @@ def test_with_the_reference(path: Path, tmp_path: Path, home: None) -> None:
     assert f"{points:g} of {points:g} points" in text(graded)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS)
 def test_as_released(path: Path, tmp_path: Path, home: None) -> None:
     """Without answers nothing breaks, and only the graded cell fails: kindly, with what to do."""
     original = source.read(path)
