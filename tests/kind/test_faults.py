@@ -113,9 +113,8 @@ def _check(number: str) -> tuple[str, ...]:
 def test_a_container_killed_while_grading_is_no_verdict_and_the_next_run_mends_it(
     running: ClusterStatus,
 ) -> None:
-    """Lab 02 takes long enough that there is a middle."""
     talk = Talk(running, "default")
-    process = _mlk8s(*_check("02"))
+    process = _mlk8s(*_check("14"))
     eventually(lambda: "mlk8s.dev/run" in talk.run("get", "namespaces", "-o", "json"))
     find_engine().run("kill", f"{Folder(running.name).engine_name}-control-plane")
     code, out, err = _ended(process)
