@@ -89,6 +89,7 @@ def _show(proofs: Sequence[object]) -> None:
         counts = (proof.checks, proof.mistakes, proof.variants, proof.not_provable)
         table.add_row(proof.lab, *map(str, counts), f"{proof.seconds:.1f}", verdict)
         faults += [f"{proof.lab}  {fault}" for fault in proof.faults]
+        faults += [f"{proof.lab}  recorded in {path}" for path in proof.kept]
     out().print(table)
     for fault in faults:
         out().print(f"✘ {fault}", markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from grader.judge.plugin import CaseRef
 from grader.judge.run import result_of, run_checks
 from grader.load.seeds import fill_folder
 from grader.model.lab import Lab
+from grader.model.recording import Recording
 from grader.model.result import Result
 from grader.verify.cases import CorpusCase, corpus, materialize
 from grader.verify.readme import unreadable, unstated_values
@@ -38,6 +39,8 @@ class Proof:
     faults: list[str] = field(default_factory=list)
     statuses: dict[str, dict[str, str]] = field(default_factory=dict)
     """Status of each check, by what was played."""
+    kept: list[str] = field(default_factory=list)
+    """Recordings of what got another verdict than it must."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def prove(
     session = run_checks(lab, references)
     results = {case.id: result_of(lab, case, session) for case in cases}
     proof = _compare(lab, entries, results, session.checks)
+    proof.kept = _keep({case.id: case.recording for case in cases}, proof.faults)
     proof.statuses = {
         name: {check.id: check.status for check in result.checks}
         for name, result in results.items()
@@ -137,6 +141,15 @@ def _case(lab: Lab, entry: _Entry, player: Player | None) -> Case:
     if player is not None:
         case.recording = player.play(lab, submission)
     return case
+
+
+def _keep(recordings: Mapping[str, Recording | None], faults: list[str]) -> list[str]:
+    """Keep what was seen of each entry with a fault: it may not come again. Returns the paths."""
+    from grader.grading.grade import save_recording
+
+    wrong = {name for name in recordings if any(fault.startswith(f"{name}: ") for fault in faults)}
+    found = (recordings[name] for name in sorted(wrong))
+    return [str(save_recording(recording, None)) for recording in found if recording]
 
 
 def _compare(
