@@ -117,6 +117,14 @@ def test_patience_lasts_as_long_as_the_window() -> None:
     assert patience.ends_at(state, waiting, 100.0, 101.0) >= 107.0
 
 
+def test_after_a_move_the_window_is_waited_for_again() -> None:
+    """It fell from six to four, and would fall further: another window lies before that."""
+    patience = Patience((), 0.05, True, 0.05)
+    for replicas, last_change, now, least in ((6, 100.0, 101.0, 107.0), (4, 107.0, 108.0, 114.0)):
+        state = state_with(a_scaler(replicas, replicas, DOWN, **HELD), replicas)
+        assert patience.ends_at(state, unsettled(state), last_change, now) >= least
+
+
 def test_an_autoscaler_that_nobody_has_looked_at_is_a_fault_of_the_cluster() -> None:
     scaler = a_scaler() | {"status": {}}
     assert unheard({"HorizontalPodAutoscaler": {("ml", "web"): scaler}}, True) == (
