@@ -6,7 +6,9 @@ of some labs are marked `proof` and run where they are asked for: `./mlk8s test 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,8 @@ from grader.grading.sessions import Player
 from grader.judge.case import Case
 from grader.judge.run import judge
 from grader.load.labs import find_lab, lab_ids
-from grader.verify.prove import prove
+from grader.load.seeds import fill_folder
+from grader.verify.prove import SEEDS, prove
 
 pytestmark = [pytest.mark.embedded, pytest.mark.course]
 
@@ -31,11 +34,15 @@ def player(embedded_home: None) -> Iterator[Player]:
 
 @pytest.mark.parametrize("lab_id", lab_ids())
 def test_the_reference_earns_every_point_and_the_starter_does_not(
-    lab_id: str, player: Player
+    lab_id: str, player: Player, tmp_path: Path
 ) -> None:
     lab = find_lab(lab_id)
     cases = []
-    for name, path in (("reference", lab.solution), ("starter", lab.starter)):
+    for name, source in (("reference", lab.solution), ("starter", lab.starter)):
+        path = tmp_path / name
+        shutil.copytree(source, path, ignore=shutil.ignore_patterns("*.md"))
+        if lab.file.seeded:
+            fill_folder(lab, path, SEEDS[0])
         submission = load(lab, path, name)
         cases.append(Case(name, submission, player.play(lab, submission)))
     player.release(lab)
