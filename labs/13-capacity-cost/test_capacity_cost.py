@@ -186,13 +186,13 @@ def test_warm_pool_gives_way(manifests):
     "must somebody be holding who is ready to leave.",
 )
 def test_warm_pool_is_worth_a_node(manifests):
-    """The warm pool holds as many cores as a node has, in at least four Pods."""
+    """The warm pool holds as many cores as a node has, in at least eight Pods."""
     pool = warm_of(manifests)
     replicas = pool.field("spec.replicas")
     cores = amounts(pool)[0]
     expect(
-        cores >= 8 - 1e-9 and replicas.value >= 4,
-        "at least 8 cores in at least 4 Pods",
+        cores >= 8 - 1e-9 and replicas.value >= 8,
+        "at least 8 cores in at least 8 Pods",
         f"{cores:g} cores in {replicas.value} Pods",
         replicas.where,
     )
