@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import datetime
 from typing import Any
 
 Object = dict[str, Any]
@@ -25,6 +26,22 @@ def clean(obj: Object) -> Object:
         else:
             del kept["annotations"]
     return {**obj, "metadata": kept}
+
+
+def is_of_before(obj: Object, started: datetime) -> bool:
+    """Whether an event tells of a moment before the run.
+
+    Who writes events tries again for some seconds when an API server refuses: one about an earlier
+    run's Pod can so arrive in a namespace that has the same name again.
+    """
+    if obj.get("kind") != "Event":
+        return False
+    exact = obj.get("eventTime")
+    try:
+        said = datetime.fromisoformat(str(exact or obj.get("lastTimestamp")))
+        return said < (started if exact else started.replace(microsecond=0))
+    except (TypeError, ValueError):
+        return False
 
 
 def without_secrets(obj: Object, key: bytes) -> Object:

@@ -20,6 +20,7 @@ from grader.observe.hub import WatchHub
 from grader.observe.isolation import ENFORCE, QUOTA, Isolation
 from grader.observe.kinds import ALWAYS, KNOWN, Kind
 from grader.observe.logs import take_logs
+from grader.observe.noise import is_of_before
 from grader.observe.recorder import Recorder
 from grader.observe.sampling import Sampler
 from grader.observe.session import Session
@@ -143,7 +144,7 @@ class _Run:
         self._on_step = on_step or _say_nothing
         self._marks: list[Mark] = []
         self._started = datetime.now(UTC)
-        self._recorder = Recorder(isolation.names, isolation.hides, self._retouch)
+        self._recorder = Recorder(isolation.names, self._hides, self._retouch)
         self._stage = Stage(
             api=session.api,
             kinds=session.kinds,
@@ -157,6 +158,9 @@ class _Run:
         self._stage.watched = self._watched()
         if self._stage.simulated:
             self._stage.tempo = session.cluster.capabilities.time_factor
+
+    def _hides(self, obj: Object) -> bool:
+        return self._isolation.hides(obj) or is_of_before(obj, self._started)
 
     def _retouch(self, obj: Object) -> Object:
         return as_written(self._isolation.retouch(obj))

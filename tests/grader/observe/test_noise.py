@@ -1,6 +1,17 @@
 from __future__ import annotations
 
-from grader.observe.noise import LAST_APPLIED, clean, same_but_for_heartbeats, without_secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from grader.observe.noise import (
+    LAST_APPLIED,
+    clean,
+    is_of_before,
+    same_but_for_heartbeats,
+    without_secrets,
+)
 from tests.grader.observe.samples import an_object
 
 
@@ -40,3 +51,22 @@ def test_heartbeats_of_nodes() -> None:
     assert not same_but_for_heartbeats(None, old)
     labelled = {**old, "metadata": {**old["metadata"], "labels": {"gpu": "a100"}}}  # type: ignore[dict-item]
     assert not same_but_for_heartbeats(old, labelled)
+
+
+@pytest.mark.parametrize(
+    ("event", "before"),
+    [
+        ({"eventTime": "2026-01-01T10:00:04.900000Z"}, True),
+        ({"eventTime": "2026-01-01T10:00:05.600000Z"}, False),
+        ({"eventTime": None, "lastTimestamp": "2026-01-01T10:00:04Z"}, True),
+        # Of whole seconds: it may have been said after the beginning.
+        ({"eventTime": None, "lastTimestamp": "2026-01-01T10:00:05Z"}, False),
+        ({"lastTimestamp": None}, False),
+        ({"lastTimestamp": "yesterday"}, False),
+        ({"lastTimestamp": "2026-01-01T10:00:04"}, False),
+        ({"kind": "Pod", "lastTimestamp": "2026-01-01T10:00:04Z"}, False),
+    ],
+)
+def test_events_of_an_earlier_run_are_told_apart(event: dict[str, Any], before: bool) -> None:
+    started = datetime(2026, 1, 1, 10, 0, 5, 500_000, tzinfo=UTC)
+    assert is_of_before({"kind": "Event", **event}, started) is before
