@@ -39,6 +39,8 @@ class Course:
         prepare_course(self.root, [LAB], "ml", "embedded")
         self.environment = {
             **os.environ,
+            # As in an activated environment: nbgrader looks for alembic on the PATH.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(root),
             "MLK8S_CACHE": str(cache_dir()),  # or the control plane would be built once more
             "JUPYTER_CONFIG_DIR": str(root / "jupyter"),
