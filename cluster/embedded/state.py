@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from cluster.errors import ClusterError
 from cluster.locks import holding
 from cluster.model import ClusterSpec
-from cluster.paths import home_dir, make_dir, write_whole
+from cluster.paths import home_dir
 from cluster.processes import Process, find, mine
+from cluster.records import RecordFile, write_kubeconfig
 
 DEFAULT_TIME_FACTOR = 0.05
 THROW_AWAY = "fresh-"
@@ -64,7 +65,7 @@ class Folder:
         self.internal_kubeconfig = self.components / "kubeconfig.yaml"
         self.config = self.path / "kwokctl.yaml"
         self.kubelet_log = self.path / "kubelet.log"
-        self._record = self.path / "state.json"
+        self._record = RecordFile(self.path / "state.json", Record)
 
     def exists(self) -> bool:
         """Whether anything of this cluster is on disk."""
@@ -72,17 +73,11 @@ class Folder:
 
     def read(self) -> Record | None:
         """The record, or None where there is none that can be read."""
-        try:
-            return Record.model_validate_json(self._record.read_text())
-        except (OSError, ValidationError):
-            return None
+        return self._record.read()
 
     def write(self, record: Record) -> None:
         """Store the record, whole or not at all; one that is there already is left as it is."""
-        if self.read() == record:
-            return
-        make_dir(self.path, 0o700)
-        write_whole(self._record, record.model_dump_json(indent=2), 0o600)
+        self._record.write(record)
 
     def write_kubeconfig(self) -> None:
         """Write the cluster's own kubeconfig: certificates inside, readable by its user only."""
@@ -98,11 +93,7 @@ class Folder:
                 holder[f"{key}-data"] = base64.b64encode(content).decode()
         except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
             raise ClusterError(f"The certificates of cluster {self.name} are missing.") from error
-        context = f"mlk8s-{self.name}" if self.name != "mlk8s" else "mlk8s"
-        config["clusters"][0]["name"] = config["users"][0]["name"] = context
-        config["contexts"] = [{"name": context, "context": {"cluster": context, "user": context}}]
-        config["current-context"] = context
-        write_whole(self.kubeconfig, yaml.safe_dump(config), 0o600)
+        write_kubeconfig(self.kubeconfig, config, self.name)
 
     def processes(self) -> list[Process]:
         """The living processes of exactly this cluster, including leftovers of a killed bring-up.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from cluster.api import Access
 from cluster.errors import ClusterDown, ClusterError
@@ -28,6 +28,7 @@ from cluster.kind.sizes import Machine
 from cluster.locks import holding
 from cluster.model import Capabilities, ClusterSpec
 from cluster.paths import cache_dir, default_home, home_dir, make_dir, write_whole
+from cluster.records import RecordFile, write_kubeconfig
 
 
 class Record(BaseModel):
@@ -54,7 +55,7 @@ class Folder:
         self.kubeconfig = self.path / "kubeconfig"
         self.config = self.path / "kind.yaml"
         self.log = self.path / "kind.log"
-        self._record = self.path / "state.json"
+        self._record = RecordFile(self.path / "state.json", Record)
         self.engine_name = f"{name}{_suffix()}"
         """What the engine calls the cluster: its names are shared by all homes of a machine."""
 
@@ -64,15 +65,11 @@ class Folder:
 
     def read(self) -> Record | None:
         """The record, or None where there is none that can be read."""
-        try:
-            return Record.model_validate_json(self._record.read_text())
-        except (OSError, ValidationError):
-            return None
+        return self._record.read()
 
     def write(self, record: Record) -> None:
-        """Store the record, whole or not at all."""
-        make_dir(self.path, 0o700)
-        write_whole(self._record, record.model_dump_json(indent=2), 0o600)
+        """Store the record, whole or not at all; one that is there already is left as it is."""
+        self._record.write(record)
 
     def write_kubeconfig(self, raw: str) -> None:
         """Store kind's kubeconfig under our names: one context, readable by its user only."""
@@ -88,11 +85,7 @@ class Folder:
                 write_whole(tls / name, base64.b64decode(holder[key]), 0o600)
         except (KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
             raise ClusterError(f"kind gave no usable kubeconfig for {self.name}.") from error
-        context = f"mlk8s-{self.name}" if self.name != "mlk8s" else "mlk8s"
-        cluster["name"] = user["name"] = context
-        config["contexts"] = [{"name": context, "context": {"cluster": context, "user": context}}]
-        config["current-context"] = context
-        write_whole(self.kubeconfig, yaml.safe_dump(config), 0o600)
+        write_kubeconfig(self.kubeconfig, config, self.name)
 
     def access(self) -> Access:
         """How to reach the API server. Raises ClusterDown if that was never known."""
