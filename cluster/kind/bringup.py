@@ -115,25 +115,15 @@ class Kind:
             str(self._program), "delete", "cluster", "--name", name,
             "--kubeconfig", str(folder.path / "kind-kubeconfig"),
         ]  # fmt: skip
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=self._environment(folder),
-                timeout=180,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ClusterError(f"Cannot delete the cluster {name}: {error}.") from error
-        if done.returncode != 0:
-            words = reason_of(done.stderr.splitlines())
-            raise ClusterError(f"Cannot delete the cluster {name}: {words}")
+        self._ask(command, folder, 180, f"Cannot delete the cluster {name}")
 
     def kubeconfig(self, folder: Folder) -> str:
         """The kubeconfig that kind wrote, or asks the control plane for."""
         command = [str(self._program), "get", "kubeconfig", "--name", folder.engine_name]
+        return self._ask(command, folder, 60, "kind gives no kubeconfig")
+
+    def _ask(self, command: list[str], folder: Folder, seconds: float, trouble: str) -> str:
+        """What a short command of kind prints; ClusterError, begun by `trouble`, if it fails."""
         try:
             done = subprocess.run(
                 command,
@@ -141,13 +131,13 @@ class Kind:
                 text=True,
                 errors="replace",
                 env=self._environment(folder),
-                timeout=60,
+                timeout=seconds,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ClusterError(f"Cannot ask kind for the kubeconfig: {error}.") from error
+            raise ClusterError(f"{trouble}: {error}.") from error
         if done.returncode != 0:
-            raise ClusterError(f"kind gives no kubeconfig: {reason_of(done.stderr.splitlines())}")
+            raise ClusterError(f"{trouble}: {reason_of(done.stderr.splitlines())}")
         return done.stdout
 
 
