@@ -15,16 +15,15 @@ from grader.notebook.begin import ProgressPane
 from grader.notebook.html import Notice, Shown, marked, show, to_text
 from grader.notebook.place import Desk, NotebookStop, desk_of, shown_path, stop
 from grader.notebook.standing import remember
+from grader.report.words import STATUS_WORDS
 
-LOOK: dict[Status, tuple[str, str, str]] = {
-    "passed": ("✔", "ok", "passed"),
-    "failed": ("✘", "bad", "failed"),
-    "blocked": ("⊘", "wait", "blocked"),
-    "not_provable": ("○", "open", "not provable here"),
-    "error": ("!", "wait", "grader error"),
+_TONES: dict[Status, str] = {
+    "passed": "ok",
+    "failed": "bad",
+    "blocked": "wait",
+    "not_provable": "open",
+    "error": "wait",
 }
-
-
 FIRST = 4
 """Failed checks shown in full; a learner mends one thing after the other."""
 
@@ -159,7 +158,8 @@ def _folded(found: list[CheckResult], words: str, open_: bool = False) -> Iterab
 
 
 def _check(check: CheckResult) -> str:
-    symbol, tone, word = LOOK[check.status]
+    symbol, word = STATUS_WORDS[check.status]
+    tone = _TONES[check.status]
     said = "" if check.status == "passed" else f'<b class="{tone}">{word}</b> '
     return (
         f'<div class="check"><span class="{tone}" aria-hidden="true">{symbol}</span>'

@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.model.result import CheckResult, Evidence, Result, Status
+from grader.report.words import STATUS_WORDS
 
-_LOOK: dict[Status, tuple[str, str, str]] = {
-    "passed": ("✔", "green", "passed"),
-    "failed": ("✘", "red", "failed"),
-    "blocked": ("⊘", "yellow", "blocked"),
-    "not_provable": ("○", "cyan", "not provable here"),
-    "error": ("!", "magenta", "grader error"),
+_COLOURS: dict[Status, str] = {
+    "passed": "green",
+    "failed": "red",
+    "blocked": "yellow",
+    "not_provable": "cyan",
+    "error": "magenta",
 }
 _LABEL = 9
 
@@ -82,7 +83,8 @@ def _unreadable(result: Result, title: str) -> RenderableType:
 
 
 def _check(check: CheckResult, evidence: Shown) -> RenderableType:
-    symbol, colour, word = _LOOK[check.status]
+    symbol, word = STATUS_WORDS[check.status]
+    colour = _COLOURS[check.status]
     points = f"{number(check.earned)}/{number(check.points)}"
     line = Table.grid(padding=(0, 1))
     line.add_column(width=1)

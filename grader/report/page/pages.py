@@ -11,14 +11,7 @@ from urllib.parse import quote
 
 from grader.model.result import CheckResult, Result, Status
 from grader.report.terminal import cluster_words, number
-
-LOOK: dict[Status, tuple[str, str]] = {
-    "passed": ("✔", "passed"),
-    "failed": ("✘", "failed"),
-    "blocked": ("⊘", "blocked"),
-    "not_provable": ("○", "not provable here"),
-    "error": ("!", "grader error"),
-}
+from grader.report.words import STATUS_WORDS
 
 
 def result_page(result: Result, title: str, *, back: str = "", picture: str = "") -> str:
@@ -95,7 +88,7 @@ def _share(name: str, results: Sequence[Result]) -> tuple[int, int]:
 
 
 def _look(check: CheckResult) -> tuple[str, str]:
-    return LOOK[check.status]
+    return STATUS_WORDS[check.status]
 
 
 @cache
