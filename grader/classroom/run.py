@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from cluster.model import Progress, ProgressEvent, silent
 from grader.classroom.desk import Desk
 from grader.classroom.handed_in import HandedIn, case_of_handed_in
 from grader.errors import MachineError
-from grader.grading.grade import case_of, without_lists
+from grader.grading.grade import judge_cases
 from grader.grading.sessions import Player
 from grader.grading.where import suited
 from grader.judge.case import Case
@@ -69,7 +69,7 @@ def grade_class(
             _play_all(lab, to_play, desk, options, progress)
             report.played = sum(case.path is not None for case in to_play)
         progress(ProgressEvent("Judging", "started"))
-        report.results = _judge(lab, cases)
+        report.results = judge_cases(lab, cases)
         progress(ProgressEvent("Judging", "done", f"{len(cases)} submissions"))
     desk.keep_results(lab, report.results)
     report.seconds = time.monotonic() - began
@@ -159,24 +159,3 @@ class _Playing:
         if state != "running":
             event = replace(event, state="started" if state == "started" else "done")
         self._progress(replace(event, fraction=fraction, remaining=left))
-
-
-def _judge(lab: Lab, cases: list[Case]) -> list[Result]:
-    """Judge them in one session; recordings are read one at a time, so that a class fits."""
-    from grader.judge.plugin import CaseRef
-    from grader.judge.run import result_of, run_checks
-
-    judged = {case.id: case for case in cases}
-
-    def loader(case: Case) -> Callable[[], Case]:
-        def load() -> Case:
-            if case.path is None or case.fault or case.unreadable:
-                return case
-            read = case_of(lab, case.path, case.id)
-            judged[case.id] = without_lists(read)
-            return read
-
-        return load
-
-    session = run_checks(lab, [CaseRef(case.id, loader(case)) for case in cases])
-    return [result_of(lab, judged[case.id], session) for case in cases]

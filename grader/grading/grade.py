@@ -105,23 +105,37 @@ def play(
 
 
 def judge_recordings(lab: Lab, paths: list[Path]) -> list[Result]:
-    """Judge stored recordings again; they are read one at a time."""
+    """Judge stored recordings again."""
+    named = enumerate(paths)
+    return judge_cases(
+        lab,
+        [Case(f"{place:05d}", Submission(path.stem, "", ()), path=path) for place, path in named],
+    )
+
+
+def judge_cases(lab: Lab, cases: list[Case]) -> list[Result]:
+    """Judge many cases in one session, each with an id of its own.
+
+    A case that names its recording by the path alone is read when its checks run, files included,
+    and only its head is kept: so a class fits into memory.
+    """
     from grader.judge.plugin import CaseRef
     from grader.judge.run import result_of, run_checks
 
-    cases: dict[str, Case] = {}
+    judged = {case.id: case for case in cases}
 
-    def loader(key: str, path: Path) -> Callable[[], Case]:
-        def read() -> Case:
-            case = case_of(lab, path, key)
-            cases[key] = without_lists(case)
-            return case
+    def loader(case: Case) -> Callable[[], Case]:
+        def load() -> Case:
+            if case.path is None or case.fault or case.unreadable:
+                return case
+            read = case_of(lab, case.path, case.id)
+            judged[case.id] = without_lists(read)
+            return read
 
-        return read
+        return load
 
-    keys = {f"{place:05d}": path for place, path in enumerate(paths)}
-    session = run_checks(lab, [CaseRef(key, loader(key, path)) for key, path in keys.items()])
-    return [result_of(lab, cases[key], session) for key in keys]
+    session = run_checks(lab, [CaseRef(case.id, loader(case)) for case in cases])
+    return [result_of(lab, judged[case.id], session) for case in cases]
 
 
 def case_of(lab: Lab, path: Path, key: str | None = None) -> Case:
@@ -187,10 +201,7 @@ def latest_live(lab: Lab, cluster: str) -> Recording | None:
 
 
 def without_lists(case: Case) -> Case:
-    """The case with only the head of its recording: what its Result says of where it was played.
-
-    A class is judged one recording at a time; keeping them all would not fit.
-    """
+    """The case with only the head of its recording: what its Result says of where it was played."""
     from dataclasses import replace
 
     recording = case.recording
