@@ -65,8 +65,6 @@ def verify(
             workers = min(jobs, LAB_CLUSTERS) if lab.file.isolation == "cluster" else jobs
             step = lambda _, t=task: bar.advance(t)  # noqa: E731
             proofs.append(prove(lab, player, workers, step, drawn))
-            if player:
-                player.release(lab)
     if as_json:
         typer.echo(json.dumps([asdict(proof) for proof in proofs], indent=2))
     else:

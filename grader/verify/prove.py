@@ -87,6 +87,8 @@ def prove(
 
         with ThreadPoolExecutor(max_workers=jobs) as workers:
             cases = list(workers.map(case_of, entries))
+        if player is not None:
+            player.release(lab)
     references = [CaseRef(case.id, lambda case=case: case) for case in cases]  # type: ignore[misc]
     session = run_checks(lab, references)
     results = {case.id: result_of(lab, case, session) for case in cases}

@@ -66,7 +66,6 @@ def test_the_corpus_gets_the_verdicts_it_must(
 ) -> None:
     lab = find_lab(lab_id)
     proof = prove(lab, player, jobs=3 if lab.file.isolation == "cluster" else 8)
-    player.release(lab)
     with capsys.disabled():
         print(
             f"\n{lab_id}: {proof.checks} checks, {proof.mistakes} mistakes, {proof.variants}"

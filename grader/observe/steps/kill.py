@@ -70,8 +70,7 @@ def _running(pod: Object, action: Kill) -> Json | None:
 def _kill_simulated(stage: Stage, pod: Object, action: Kill, namespace: str) -> ApiAnswer:
     """Tell the simulated kubelet, and wait until that run has ended."""
     pod_name, container = str(pod["metadata"]["name"]), _container(pod, action)
-    before = _status(pod, container)
-    run = int(before.get("restartCount") or 0)
+    run = int(_status(pod, container).get("restartCount") or 0)
     wish = json.dumps({"container": container, "run": run, "code": action.code})
     change = {"metadata": {"annotations": {ANNOTATION: wish}}}
     path = stage.path("Pod", namespace, pod_name)
@@ -80,13 +79,7 @@ def _kill_simulated(stage: Stage, pod: Object, action: Kill, namespace: str) -> 
     if not said.ok:
         return said
 
-    def ended() -> bool:
-        now = stage.recorder.find("Pod", pod_name, namespace)
-        if now is None or now["metadata"]["uid"] != pod["metadata"]["uid"]:
-            return True
-        return _status(now, container).get("state") != before.get("state")
-
-    if not stage.recorder.wait(ended, DELIVERY):
+    if not _has_ended(stage, pod, container, namespace, DELIVERY):
         raise MachineError(f"The simulated kubelet did not end {container} of {pod_name}.")
     return ApiAnswer(200, "", f"{container}: {action.code}")
 
@@ -94,18 +87,25 @@ def _kill_simulated(stage: Stage, pod: Object, action: Kill, namespace: str) -> 
 def _kill_real(stage: Stage, pod: Object, action: Kill, namespace: str) -> ApiAnswer:
     """Let the provider end the process on its node, and wait until the kubelet says so."""
     container = _container(pod, action)
-    before = _status(pod, container)
-    node, identity = str(pod["spec"].get("nodeName")), str(before.get("containerID"))
+    node = str(pod["spec"].get("nodeName"))
+    identity = str(_status(pod, container).get("containerID"))
     said = ask(stage, lambda p: p.kill(stage.cluster.name, node, identity, action.code))
     if not said.ok:
         return said
+
+    if not _has_ended(stage, pod, container, namespace, _REPORTED):
+        raise MachineError(f"The kubelet of {node} did not tell of the end of {container}.")
+    return ApiAnswer(200, "", f"{container}: {action.code}")
+
+
+def _has_ended(stage: Stage, pod: Object, container: str, namespace: str, seconds: float) -> bool:
+    """Wait until the container's state is another than it was in `pod`, or the Pod is gone."""
+    before = _status(pod, container).get("state")
 
     def ended() -> bool:
         now = stage.recorder.find("Pod", str(pod["metadata"]["name"]), namespace)
         if now is None or now["metadata"]["uid"] != pod["metadata"]["uid"]:
             return True
-        return _status(now, container).get("state") != before.get("state")
+        return _status(now, container).get("state") != before
 
-    if not stage.recorder.wait(ended, _REPORTED):
-        raise MachineError(f"The kubelet of {node} did not tell of the end of {container}.")
-    return ApiAnswer(200, "", f"{container}: {action.code}")
+    return stage.recorder.wait(ended, seconds)
