@@ -14,8 +14,9 @@ from cluster.model import ServerModel
 from cluster.tempo import scaled
 from grader.model.recording import Object
 from grader.observe.autoscaling import scalers, silence
+from grader.observe.counts import is_over, is_ready, owners
 from grader.observe.recorder import State
-from grader.observe.settle import Waiting, is_over, is_ready, owners
+from grader.observe.settle import Waiting
 
 Json = dict[str, Any]
 
@@ -90,7 +91,7 @@ class Patience:
         for pod in state.get("Pod", {}).values():
             for key, life in self._silences(pod):
                 since = self._first_seen.setdefault(key, now)
-                ends.append(since + BASE + min(LONGEST, life * self._factor))
+                ends.append(since + BASE * self._slowness + min(LONGEST, life * self._factor))
         return max(ends)
 
     def _silences(self, pod: Object) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from grader.model.recording import Object
 from grader.model.selectors import matches
 from grader.observe.autoscaling import scalers, unfinished
+from grader.observe.counts import by_owner, endpoints_behind, is_over, is_ready, owners
 from grader.observe.recorder import State
 
 Json = dict[str, Any]
@@ -44,18 +45,6 @@ def unsettled(
     return found
 
 
-def is_ready(pod: Object) -> bool:
-    """Condition Ready, and not being deleted."""
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    return _condition(pod, "Ready") == "True"
-
-
-def is_over(pod: Object) -> bool:
-    """Succeeded or Failed."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
 def _condition(obj: Object, type_: str) -> str:
     for condition in (obj.get("status") or {}).get("conditions") or []:
         if condition.get("type") == type_:
@@ -78,11 +67,6 @@ def _uid(obj: Object) -> str:
     return str(obj["metadata"].get("uid") or "")
 
 
-def owners(obj: Object) -> list[str]:
-    """uids of all owners."""
-    return [str(r.get("uid")) for r in obj["metadata"].get("ownerReferences") or []]
-
-
 class _View:
     """One state, with Pods indexed by their owner."""
 
@@ -90,11 +74,7 @@ class _View:
         self.state = state
         self.finite = finite
         self.loaded = loaded
-        self.by_owner: dict[str, list[Object]] = {}
-        for kind in ("Pod", "ReplicaSet"):
-            for obj in state.get(kind, {}).values():
-                for owner in owners(obj):
-                    self.by_owner.setdefault(owner, []).append(obj)
+        self.by_owner = by_owner(state)
 
     def namespaces(self) -> Iterator[Waiting]:
         """Namespaces on their way out."""
@@ -170,30 +150,9 @@ class _View:
 
     def services(self) -> Iterator[Waiting]:
         """Services whose ready endpoints are not the ready Pods that they select."""
-        slices: dict[tuple[str, str], list[Object]] = {}
-        for piece in self.state.get("EndpointSlice", {}).values():
-            labels = piece["metadata"].get("labels") or {}
-            name = str(labels.get("kubernetes.io/service-name") or "")
-            slices.setdefault((piece["metadata"]["namespace"], name), []).append(piece)
-        for key, service in self.state.get("Service", {}).items():
-            spec = service.get("spec") or {}
-            if not spec.get("selector") or spec.get("publishNotReadyAddresses"):
-                continue
-            wanted = self._selected(key[0], spec["selector"])
-            found = ready_addresses(slices.get(key, []))
-            if wanted != found or not slices.get(key):
-                text = f"{_name(service)}: {len(found)} of {len(wanted)} ready Pods are endpoints"
-                yield Waiting(_uid(service), text)
-
-    def _selected(self, namespace: str, selector: Json) -> set[str]:
-        return {
-            str(pod["metadata"].get("uid"))
-            for (space, _), pod in self.state.get("Pod", {}).items()
-            if space == namespace
-            and is_ready(pod)
-            and not is_over(pod)
-            and selector.items() <= (pod["metadata"].get("labels") or {}).items()
-        }
+        for service, found, wanted in endpoints_behind(self.state):
+            text = f"{_name(service)}: {found} of {wanted} ready Pods are endpoints"
+            yield Waiting(_uid(service), text)
 
     def _miscounts(self, budget: Object) -> bool:
         """Whether a budget's controller has yet to count Pods that have come, or gone."""
@@ -248,16 +207,6 @@ class _View:
             if left := unfinished(scaler, self.state, self.loaded):
                 colon = ":" if left.startswith("its ") else ""
                 yield Waiting(_uid(scaler), f"{_name(scaler)}{colon} {left}")
-
-
-def ready_addresses(slices: list[Object]) -> set[str]:
-    """uids of the Pods behind the ready endpoints of some EndpointSlices."""
-    found = set()
-    for piece in slices:
-        for endpoint in piece.get("endpoints") or []:
-            if (endpoint.get("conditions") or {}).get("ready") is not False:
-                found.add(str((endpoint.get("targetRef") or {}).get("uid")))
-    return found
 
 
 def repository(image: str) -> str:

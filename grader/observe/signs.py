@@ -50,6 +50,45 @@ def prove_simulation(stage: Stage) -> None:
                 raise MachineError(f"The simulation of a Pod broke. {fault.get('text')}")
 
 
+def await_simulation(stage: Stage) -> None:
+    """Wait until the simulated kubelet has done and reported all that is due by now.
+
+    On a busy machine its timers come late, and what it was told comes late to it. Until both have
+    come, silence means nothing. Raises MachineError where it falls too far behind.
+    """
+    if not shows_signs(stage):
+        return
+    until = time.monotonic() + _PATIENCE
+    while True:
+        known: dict[str, str] = {}
+        for namespace in stage.isolation.names.real:
+            known |= signs(stage, namespace).get("pods") or {}
+        behind = _not_known_as_they_are(stage, known)
+        if not behind:
+            return
+        if time.monotonic() > until:
+            raise MachineError(
+                f"The simulated kubelet does not see the latest of {behind}: "
+                "the cluster is too slow or broken."
+            )
+        time.sleep(0.05)
+
+
+def _not_known_as_they_are(stage: Stage, known: dict[str, str]) -> str:
+    """A Pod of which the recording has a later version than the simulation; else empty.
+
+    One that the simulation does not have at all is on no simulated node, or not there any more.
+    """
+    with stage.recorder.changed:
+        pods = list(stage.recorder.state.get("Pod", {}).values())
+    for pod in pods:
+        metadata = pod["metadata"]
+        seen = known.get(str(metadata.get("uid")))
+        if seen is not None and int(seen) < int(metadata.get("resourceVersion") or 0):
+            return f"Pod/{metadata['name']}"
+    return ""
+
+
 def _pods_seen(stage: Stage) -> set[str]:
     with stage.recorder.changed:
         return {

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from grader.model.recording import Object
+from grader.observe.counts import miscounted
 from grader.observe.recorder import State
 
 SELECTED = "volume.kubernetes.io/selected-node"
@@ -33,7 +34,7 @@ def unheard(state: State, simulated: bool) -> str:
     for pod in state.get("Pod", {}).values():
         if not _going(pod) and (silent := _silent_about(pod, state, simulated)):
             return silent
-    return next(_without_slices(state), "")
+    return next(_without_slices(state), "") or miscounted(state)
 
 
 def _behind(found: Object) -> bool:

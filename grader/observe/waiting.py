@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from grader.errors import MachineError
 from grader.observe.autoscaling import Looks
+from grader.observe.counts import owners
 from grader.observe.ending import empty_namespace, finish_namespace
 from grader.observe.patience import Patience
-from grader.observe.settle import Waiting, owners, repository, unsettled
+from grader.observe.settle import Waiting, repository, unsettled
+from grader.observe.signs import await_simulation
 from grader.observe.stage import DERIVED, Stage
 from grader.observe.unheard import unheard
 
@@ -81,7 +83,9 @@ def settle(stage: Stage, within: float) -> Outcome:
             time.sleep(_ASK_AGAIN)
             continue
         if synced != seen:
-            # Asked once more before believing it: a slow watch must not look like silence.
+            # Asked once more before believing it: neither a slow simulation nor a slow watch
+            # must look like silence.
+            await_simulation(stage)
             version = stage.sync(_worth_asking(stage, bool(waiting)), DELIVERY)
             patience.took(time.monotonic() - now)
             synced = seen

@@ -32,6 +32,8 @@ Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 PODS = "/api/v1/pods?fieldSelector=spec.nodeName!%3D"
+CATCHING_UP = 10.0
+"""Seconds that a busy machine may take to do what is due."""
 CONFIG = f"{simulation.COLLECTION}?fieldSelector=metadata.name%3D{simulation.NAME}"
 
 
@@ -181,6 +183,26 @@ class Kubelet:
         """The Pod of this name."""
         return self._by_namespace.get(namespace, {}).get(name)
 
+    async def caught_up(self, namespace: str) -> dict[str, str]:
+        """Wait until all that is due by now in a namespace has been done and reported.
+
+        Gives the version of each Pod that is known here (uid -> resourceVersion). Raises
+        TimeoutError where that takes too long.
+        """
+        asked = self.now()
+        async with asyncio.timeout(CATCHING_UP):
+            while any(worker.behind(asked) for worker in self._in(namespace)):
+                await asyncio.sleep(0.01)
+        known = (worker.pod.manifest["metadata"] for worker in self._in(namespace))
+        return {metadata["uid"]: metadata["resourceVersion"] for metadata in known}
+
+    def _in(self, namespace: str) -> list[Worker]:
+        return [
+            worker
+            for worker in self._workers.values()
+            if worker.pod.manifest["metadata"]["namespace"] == namespace
+        ]
+
     def address_for(self, manifest: Json, node: Node) -> str:
         """The Pod's address: the one it has, or a new one."""
         old = (manifest.get("status") or {}).get("podIP")
@@ -217,6 +239,7 @@ class Worker:
         address = kubelet.address_for(manifest, node)
         self.pod = Pod(manifest, node, address, kubelet.servers, now)
         self._reported: Json | None = None
+        self._at_work = True
         if (manifest.get("status") or {}).get("containerStatuses"):
             factor = kubelet.time_factor
             began = _moment(manifest["status"].get("startTime"), factor)
@@ -227,6 +250,12 @@ class Worker:
         """Take in a changed Pod."""
         self.pod.update(manifest, self._kubelet.now())
         self.changed.set()
+
+    def behind(self, moment: float) -> bool:
+        """Whether something that was due by a moment of life time is not yet done and reported."""
+        if self.task.done():
+            return False
+        return self._at_work or self.changed.is_set() or self.pod.next_at <= moment
 
     async def _run(self) -> None:
         delay = 0.2
@@ -248,6 +277,7 @@ class Worker:
 
     async def _step(self) -> None:
         """Do what is due, report it, and wait for the next thing."""
+        self._at_work = True
         self.changed.clear()
         with broken_if_raised():
             refs = self.pod.wants(self._kubelet.now())
@@ -266,6 +296,7 @@ class Worker:
         if self.pod.gone:
             await self._kubelet.remove(self.pod.manifest)
             return
+        self._at_work = False
         seconds = (self.pod.next_at - self._kubelet.now()) * self._kubelet.time_factor
         try:
             async with asyncio.timeout(None if seconds == float("inf") else max(0.0, seconds)):

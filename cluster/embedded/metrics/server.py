@@ -41,6 +41,9 @@ class Machines(Protocol):
     def pods(self, namespace: str | None = None) -> Iterable[Pod]:
         """The Pods of a namespace, or all."""
 
+    async def caught_up(self, namespace: str) -> dict[str, str]:
+        """Wait for what is due; the known version of each Pod. Raises TimeoutError."""
+
 
 class MetricsApi:
     """Answers for pods, nodes and external metrics."""
@@ -102,9 +105,15 @@ class MetricsApi:
 
     async def _asked(self, request: web.Request) -> web.Response:
         namespace = request.match_info["namespace"]
+        try:
+            pods = await self._machines.caught_up(namespace)
+        except TimeoutError:
+            said = answers.refusal(503, "ServiceUnavailable", "It is far behind what is due.")
+            return web.json_response(said, status=503)
         looks = self._looks.get(namespace, Counter())
         faults = self._machines.faults.of(namespace)
-        return web.json_response({"kind": "SignsOfLife", "looks": dict(looks), "faults": faults})
+        found = {"kind": "SignsOfLife", "looks": dict(looks), "faults": faults, "pods": pods}
+        return web.json_response(found)
 
     async def _pods(self, request: web.Request) -> web.Response:
         items = await self._pod_items(request.match_info.get("namespace"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from grader.model.recording import Object
 from grader.model.scenario import Finish
 from grader.observe.client import MERGE, ApiAnswer
+from grader.observe.counts import is_over
 from grader.observe.kinds import KNOWN
-from grader.observe.settle import is_over
 from grader.observe.stage import Stage
 from grader.observe.steps.workload import kind_and_name
 

@@ -8,7 +8,7 @@ from typing import Any
 from grader.errors import MachineError
 from grader.model.scenario import Request
 from grader.observe.client import ApiAnswer
-from grader.observe.settle import is_over
+from grader.observe.counts import is_over
 from grader.observe.stage import Stage
 
 _TRIES = 5

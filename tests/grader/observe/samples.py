@@ -9,6 +9,8 @@ from cluster.model import Capabilities
 from grader.model.lab import Lab, LabFile
 from grader.model.manifest import Manifest, Place, SourceFile, Submission
 from grader.model.recording import Answer, Change, Gap, Log, Mark, Recording, Sample
+from grader.observe.recorder import State
+from grader.observe.watch import key_of
 
 Json = dict[str, Any]
 
@@ -65,6 +67,13 @@ def a_pod(name: str, owner: Json | None = None, ready: bool = True, **metadata: 
         spec={"nodeName": "n1", "containers": [{"name": "main", "image": "example.com/web:v1"}]},
         status={"phase": "Running", "conditions": conditions, "containerStatuses": [running]},
     )
+
+
+def state_of(*objects: Json) -> State:
+    state: State = {}
+    for obj in objects:
+        state.setdefault(obj["kind"], {})[key_of(obj)] = obj
+    return state
 
 
 def a_recording() -> Recording:

@@ -9,17 +9,9 @@ from cluster.model import ServerModel
 from grader.observe.patience import BASE, Patience, circling
 from grader.observe.recorder import State
 from grader.observe.settle import repository, unsettled
-from grader.observe.watch import key_of
-from tests.grader.observe.samples import a_pod, an_object, owned_by
+from tests.grader.observe.samples import a_pod, an_object, owned_by, state_of
 
 Json = dict[str, Any]
-
-
-def state_of(*objects: Json) -> State:
-    state: State = {}
-    for obj in objects:
-        state.setdefault(obj["kind"], {})[key_of(obj)] = obj
-    return state
 
 
 def rolled_out(replicas: int = 2) -> list[Json]:

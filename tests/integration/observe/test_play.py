@@ -11,8 +11,8 @@ import yaml
 from cluster.model import ClusterStatus
 from grader.model.recording_file import read_recording, write_recording
 from grader.observe import observe
+from grader.observe.counts import is_ready
 from grader.observe.session import Session
-from grader.observe.settle import is_ready
 from tests.grader.observe.samples import a_lab, a_submission
 from tests.integration.observe.workload import (
     IMAGE,

@@ -14,8 +14,8 @@ from cluster.model import ClusterStatus, ServerModel
 from grader.model.manifest import Manifest, Place, Submission
 from grader.model.recording import Recording
 from grader.observe import observe
+from grader.observe.counts import is_ready
 from grader.observe.session import Session
-from grader.observe.settle import is_ready
 from tests.grader.observe.samples import a_lab, a_submission
 from tests.integration.observe.workload import (
     IMAGE,
