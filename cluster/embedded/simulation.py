@@ -2,6 +2,10 @@
 
 A ConfigMap in kube-system holds the server models and the time factor; the kubelet watches it and
 answers with the version that it has taken in. So `teach` works on a live cluster, from any process.
+
+Labs may describe one image differently. So a namespace can bring servers of its own, in an
+annotation: of the images that they name nothing else holds there, and two labs at once on one
+cluster do not meet.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ PATH = f"{COLLECTION}/{NAME}"
 OBSERVED = "sim.mlk8s.dev/observed"
 """Annotation: a digest of the data that the kubelet has taken in."""
 
+OWN = "mlk8s.dev/servers"
+"""Annotation of a Namespace, set when it is made: the server models that hold there, as JSON."""
+
 
 def merged(known: tuple[ServerModel, ...], new: tuple[ServerModel, ...]) -> tuple[ServerModel, ...]:
     """The known servers with those of the same image replaced by the new ones."""
@@ -31,17 +38,25 @@ def merged(known: tuple[ServerModel, ...], new: tuple[ServerModel, ...]) -> tupl
     return tuple(server for server in known if server.image not in images) + new
 
 
+def encode_servers(servers: tuple[ServerModel, ...]) -> str:
+    """Server models as JSON."""
+    return json.dumps([server.model_dump(mode="json") for server in servers])
+
+
+def decode_servers(text: str) -> tuple[ServerModel, ...]:
+    """The opposite of `encode_servers`. Raises ValueError."""
+    return tuple(ServerModel.model_validate(server) for server in json.loads(text))
+
+
 def encode(servers: tuple[ServerModel, ...], time_factor: float) -> dict[str, str]:
     """The ConfigMap's data."""
-    dumped = [server.model_dump(mode="json") for server in servers]
-    return {"servers.json": json.dumps(dumped), "timeFactor": repr(time_factor)}
+    return {"servers.json": encode_servers(servers), "timeFactor": repr(time_factor)}
 
 
 def decode(data: dict[str, str]) -> tuple[tuple[ServerModel, ...], float]:
     """Servers and time factor from the ConfigMap's data; the opposite of `encode`."""
-    servers = json.loads(data.get("servers.json") or "[]")
     factor = float(data.get("timeFactor") or 1.0)
-    return tuple(ServerModel.model_validate(server) for server in servers), factor
+    return decode_servers(data.get("servers.json") or "[]"), factor
 
 
 def digest(data: dict[str, str]) -> str:

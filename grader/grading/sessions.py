@@ -11,7 +11,7 @@ from cluster.model import ClusterSpec, Progress, silent
 from grader.errors import MachineError
 from grader.grading.rooms import Room, is_crowded
 from grader.grading.tools import prepare_tools
-from grader.grading.where import shared_cluster, teach
+from grader.grading.where import shared_cluster
 from grader.model.lab import Lab
 from grader.model.manifest import Submission
 from grader.model.recording import Recording
@@ -41,7 +41,6 @@ class Player:
         self._pools: dict[str, Any] = {}
         self._rooms: dict[str, Room] = {}
         self._shared: Any = None
-        self._taught = ""
 
     def __enter__(self) -> Player:
         return self
@@ -67,7 +66,7 @@ class Player:
                 spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
                 with self._pool(lab, spec).take(spec) as status:
                     return observe(lab, submission, status)
-            status, session = self._shared_session(lab)
+            status, session = self._shared_session()
             room = self._room_for(lab)
             with room.beside_others():
                 recording = observe(lab, submission, status, session=session)
@@ -107,15 +106,12 @@ class Player:
 
         return ClusterPool(size=self._size, spec=spec)
 
-    def _shared_session(self, lab: Lab) -> Any:
+    def _shared_session(self) -> Any:
         from grader.observe import Session
 
         with self._lock:
             if self._shared is None:
-                status = shared_cluster(self._where, lab.file.servers, self._progress)
+                status = shared_cluster(self._where, (), self._progress)
                 session = self._stack.enter_context(Session(status, at_once=self._at_once))
-                self._shared, self._taught = (status, session), lab.id
-            if self._taught != lab.id:
-                teach(self._shared[0], lab.file.servers)
-                self._taught = lab.id
+                self._shared = (status, session)
             return self._shared

@@ -61,7 +61,11 @@ def cluster_for(
 def shared_cluster(
     where: str, servers: tuple[ServerModel, ...], progress: Progress = silent
 ) -> ClusterStatus:
-    """The one cluster that `mlk8s up` makes, running, and knowing these simulated servers."""
+    """The one cluster that `mlk8s up` makes, running.
+
+    `servers` hold in the learner's own namespaces from now on, for `kubectl apply` and `--live`;
+    the namespaces of a run bring theirs.
+    """
     from cluster.choose import choose_provider
 
     provider, _ = choose_provider(where)
@@ -70,15 +74,6 @@ def shared_cluster(
     status = provider.create(ClusterSpec(name=CLUSTER_NAME, servers=all_servers()), progress)
     provider.teach(CLUSTER_NAME, servers)
     return status
-
-
-def teach(status: ClusterStatus, servers: tuple[ServerModel, ...]) -> None:
-    """Let a shared cluster know the servers of the lab that is played on it next: labs may describe
-    one image differently."""
-    from cluster.choose import choose_provider
-
-    provider, _ = choose_provider(status.provider)
-    provider.teach(status.name, servers)
 
 
 def all_servers() -> tuple[ServerModel, ...]:

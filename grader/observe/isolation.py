@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.embedded.simulation import OWN, encode_servers
 from cluster.processes import alive, myself
 from grader.errors import MachineError
 from grader.model.lab import Lab, LabVolume
@@ -74,6 +75,8 @@ class Isolation:
     sizes: Sizes = field(default_factory=Sizes)
     volumes: tuple[LabVolume, ...] = ()
     """What the lab gives; each run has its own."""
+    marks: dict[str, str] = field(default_factory=dict)
+    """Annotations of the run's namespaces."""
 
     @property
     def user(self) -> str:
@@ -159,13 +162,14 @@ def plan(
         written_labels,
         sizes=sizes or Sizes(),
         volumes=lab.file.volumes,
+        marks={OWN: encode_servers(lab.file.servers)},
     )
 
 
 def prepare(api: Api, isolation: Isolation, keep: bool = False) -> None:
     """Create namespaces, limits and permissions; the caller waits for accounts and quotas."""
     owner = json.dumps(_owner())
-    annotations = {OWNER: owner, **({KEEP: "true"} if keep else {})}
+    annotations = {OWNER: owner, **isolation.marks, **({KEEP: "true"} if keep else {})}
     labels = {RUN_LABEL: isolation.run, ENFORCE: LOWEST}
     for namespace in isolation.names.real:
         manifest = {"metadata": {"name": namespace, "labels": labels, "annotations": annotations}}

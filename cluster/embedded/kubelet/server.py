@@ -21,11 +21,11 @@ from cluster.embedded.kubelet.faults import Faults, broken_if_raised
 from cluster.embedded.kubelet.lookups import Lookups
 from cluster.embedded.kubelet.machines import Nodes
 from cluster.embedded.kubelet.pods import Node, Pod
+from cluster.embedded.kubelet.servers import Known, Servers
 from cluster.embedded.kubelet.status import pod_status
 from cluster.embedded.kubelet.watching import TROUBLE, follow
 from cluster.embedded.metrics.loads import Loads
 from cluster.embedded.storage.provisioner import Provisioner
-from cluster.model import ServerModel
 
 Json = dict[str, Any]
 
@@ -52,7 +52,7 @@ class Kubelet:
         self.nodes = Nodes(client)
         self.loads = Loads(client)
         self.faults = Faults()
-        self.servers: tuple[ServerModel, ...] = ()
+        self.servers = Known(client)
         self.time_factor = 1.0
 
     def now(self) -> float:
@@ -111,13 +111,13 @@ class Kubelet:
         if kind == "DELETED" or digest == self._seen_digest:
             return
         try:
-            self.servers, self.time_factor = simulation.decode(data)
+            self.servers.everywhere, self.time_factor = simulation.decode(data)
         except ValueError as error:
             log.warning("the simulation cannot be read: %s", error)
             return
         self._seen_digest = digest
         for worker in self._workers.values():
-            worker.pod.learn(self.servers, self.now())
+            worker.pod.learn(self.servers.now(worker.namespace), self.now())
             worker.changed.set()
         change = {"metadata": {"annotations": {simulation.OBSERVED: digest}}}
         try:
@@ -151,9 +151,10 @@ class Kubelet:
         node = await self.nodes.get(manifest["spec"]["nodeName"])
         if node is None:
             return
+        metadata = manifest["metadata"]
+        servers = await self.servers.of(metadata["namespace"])
         with self.faults.noted(manifest):
-            worker = self._workers[uid] = Worker(self, manifest, node)
-            metadata = manifest["metadata"]
+            worker = self._workers[uid] = Worker(self, manifest, node, servers)
             neighbours = self._by_namespace.setdefault(metadata["namespace"], {})
             neighbours[metadata["name"]] = worker.pod
 
@@ -172,6 +173,7 @@ class Kubelet:
             del neighbours[metadata["name"]]
         if not neighbours:
             self._by_namespace.pop(metadata["namespace"], None)
+            self.servers.forget(metadata["namespace"])
 
     def pods(self, namespace: str | None = None) -> list[Pod]:
         """The Pods of a namespace, or all."""
@@ -197,11 +199,7 @@ class Kubelet:
         return {metadata["uid"]: metadata["resourceVersion"] for metadata in known}
 
     def _in(self, namespace: str) -> list[Worker]:
-        return [
-            worker
-            for worker in self._workers.values()
-            if worker.pod.manifest["metadata"]["namespace"] == namespace
-        ]
+        return [worker for worker in self._workers.values() if worker.namespace == namespace]
 
     def address_for(self, manifest: Json, node: Node) -> str:
         """The Pod's address: the one it has, or a new one."""
@@ -232,12 +230,13 @@ class Kubelet:
 class Worker:
     """Drives one Pod in a task of its own."""
 
-    def __init__(self, kubelet: Kubelet, manifest: Json, node: Node) -> None:
+    def __init__(self, kubelet: Kubelet, manifest: Json, node: Node, servers: Servers) -> None:
         self._kubelet = kubelet
+        self.namespace: str = manifest["metadata"]["namespace"]
         self.changed = asyncio.Event()
         now = kubelet.now()
         address = kubelet.address_for(manifest, node)
-        self.pod = Pod(manifest, node, address, kubelet.servers, now)
+        self.pod = Pod(manifest, node, address, servers, now)
         self._reported: Json | None = None
         self._at_work = True
         if (manifest.get("status") or {}).get("containerStatuses"):
@@ -282,8 +281,7 @@ class Worker:
         with broken_if_raised():
             refs = self.pod.wants(self._kubelet.now())
         if refs:
-            namespace = self.pod.manifest["metadata"]["namespace"]
-            found = await self._kubelet.lookups.find(namespace, refs)
+            found = await self._kubelet.lookups.find(self.namespace, refs)
             with broken_if_raised():
                 self.pod.give(found)
         now = self._kubelet.now()

@@ -32,9 +32,10 @@ async def follow(client: Client, path: str, on_event: OnEvent, on_list: OnList) 
                 version = listed["metadata"]["resourceVersion"]
             watch = f"{path}&watch=1&allowWatchBookmarks=true&resourceVersion={version}"
             async for event in client.watch(watch):
-                version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
                     await _handle(on_event, event)
+                # Only now: one whose handling met trouble comes again.
+                version = event["object"]["metadata"]["resourceVersion"]
         except Refused as error:
             log.info("watch of %s: %s", path, error)
             version = ""

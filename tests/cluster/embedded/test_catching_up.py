@@ -35,7 +35,7 @@ def test_a_status_that_cannot_be_reported_yet_is_waited_for() -> None:
         answers = False
 
         async def call(self, method: str, path: str, body: Any = None, kind: str = "") -> Json:
-            if not self.answers:
+            if method != "GET" and not self.answers:
                 raise OSError("not now")
             return await super().call(method, path, body, kind)
 
@@ -70,6 +70,8 @@ def test_one_that_stays_behind_is_said_to_be(monkeypatch: pytest.MonkeyPatch) ->
 
     class Away(FakeClient):
         async def call(self, method: str, path: str, body: Any = None, kind: str = "") -> Json:
+            if method == "GET":
+                return {}
             raise OSError("nobody there")
 
     async def ask() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.model import ClusterStatus
+from cluster.model import ClusterStatus, ServerModel
+from grader.model.lab import Lab
 from grader.model.recording_file import read_recording, write_recording
 from grader.observe import observe
 from grader.observe.counts import is_ready
@@ -214,6 +215,35 @@ def test_runs_side_by_side_do_not_see_each_other(session: Session) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(run, range(4))) == [{f"web-{index}"} for index in range(4)]
+
+
+def test_labs_that_describe_one_image_differently_are_played_at_once(session: Session) -> None:
+    broken = ServerModel(image=IMAGE, port=8000, load=2, crash_after=1, crash_code=3)
+    labs = {
+        "healthy": lab_with("apply"),
+        "broken": a_lab(["apply"], servers=(broken,)),
+        "another tag": a_lab(["apply"], servers=(ServerModel(image=IMAGE, tags=("v9",)),)),
+    }
+
+    def waits_for(lab: Lab) -> set[str]:
+        """Why containers of this lab had to wait, if they had to."""
+        recording = observe(lab, web(replicas=1), session.cluster, session=session)
+        entries = [
+            entry
+            for change in recording.changes
+            if change.object["kind"] == "Pod"
+            for entry in change.object.get("status", {}).get("containerStatuses") or []
+        ]
+        reasons = {entry["state"].get("waiting", {}).get("reason") for entry in entries}
+        return reasons - {None, "ContainerCreating"}
+
+    with ThreadPoolExecutor(len(labs)) as pool:
+        found = dict(zip(labs, pool.map(waits_for, labs.values()), strict=True))
+    assert found == {
+        "healthy": set(),
+        "broken": {"CrashLoopBackOff"},
+        "another tag": {"ErrImagePull", "ImagePullBackOff"},
+    }
 
 
 def test_a_cluster_of_its_own_gets_its_nodes_back(session: Session) -> None:
