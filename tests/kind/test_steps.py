@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,12 +132,10 @@ def test_a_trainer_ends_with_the_code_that_it_is_told(session: Session) -> None:
     assert seen(recording, "Job")[-1]["status"]["failed"] == 1
 
 
-def test_an_autoscaler_follows_real_requests(session: Session) -> None:
-    """30 requests a second of 10 ms each are 300m of CPU: three times what one replica aims at."""
-    if session.cluster.capabilities.load != "real":
-        pytest.skip("the load generator's image is not at hand")
+def a_scaler(window: int) -> Json:
+    """Aims at 100m of CPU each; replicas go once `window` seconds have asked for fewer."""
     target = {"type": "Utilization", "averageUtilization": 100}
-    scaler = {
+    return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": "web", "namespace": SPACE},
@@ -145,21 +144,62 @@ def test_an_autoscaler_follows_real_requests(session: Session) -> None:
             "minReplicas": 1,
             "maxReplicas": 3,
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": window}},
         },
     }
-    grown = {"object": "Deployment/web", "path": "status.readyReplicas", "at_least": 2}
+
+
+def utilization(scaler: Json) -> int | None:
+    """What an autoscaler has last measured, in percent; None before it has."""
+    for metric in scaler.get("status", {}).get("currentMetrics") or []:
+        current = (metric.get("resource") or {}).get("current") or {}
+        if "averageUtilization" in current:
+            return int(current["averageUtilization"])
+    return None
+
+
+def moves(recording: Recording) -> list[tuple[float, int]]:
+    """When the Deployment was asked for another number of replicas, and for how many."""
+    found: list[tuple[float, int]] = []
+    for change in recording.changes:
+        if change.object["kind"] == "Deployment":
+            wanted = change.object["spec"]["replicas"]
+            if not found or found[-1][1] != wanted:
+                found.append((change.at, wanted))
+    return found
+
+
+def test_an_autoscaler_follows_real_requests(session: Session) -> None:
+    """15 requests a second of 10 ms each are 150m of CPU and some more: two replicas of 100m.
+    Twice as many are three at least, and three is the most that is allowed."""
+    assert session.cluster.capabilities.load == "real", "the load generator's image is at hand"
+    window = 20
+    ready = {"object": "Deployment/web", "path": "status.readyReplicas", "within": 240}
     steps = [
         "apply",
-        {"load": {"service": "web", "rate": 30, "settle": False}},
-        {"wait-for": {**grown, "within": 240}},
+        {"load": {"service": "web", "rate": 15, "settle": False}, "as": "steady"},
+        {"wait-for": {**ready, "at_least": 2}, "as": "grown"},
+        {"load": {"service": "web", "rate": 30, "settle": False}, "as": "double"},
+        {"wait-for": {**ready, "at_least": 3}, "as": "full"},
         {"load": {"service": "web", "rate": 0, "settle": False}, "as": "calm"},
+        {"wait-for": {**ready, "at_most": 1}, "as": "shrunk"},
     ]
     resources = {"requests": {"cpu": "100m"}, "limits": {"cpu": "500m"}}
-    recording = play(session, steps, deployment(resources=resources), SERVICE, scaler)
-    assert "reached" in [mark.note for mark in recording.marks if mark.phase == "end"]
-    metrics = [
-        metric["resource"]["current"].get("averageUtilization", 0)
+    recording = play(session, steps, deployment(resources=resources), SERVICE, a_scaler(window))
+    ends = {mark.step: mark for mark in recording.marks if mark.phase == "end"}
+    assert {ends[step].note for step in ("grown", "full", "shrunk")} == {"reached"}
+    assert {replicas for _, replicas in moves(recording)} <= {1, 2, 3}
+    first = next(
+        found["status"]
         for found in seen(recording, "HorizontalPodAutoscaler")
-        for metric in found.get("status", {}).get("currentMetrics") or []
-    ]
-    assert max(metrics) > 100
+        if (found["status"].get("desiredReplicas") or 0) > 1
+    )
+    measured = utilization({"status": first})
+    assert measured is not None
+    assert measured > 100
+    # ceil(1 * measured / 100), where what is shown has been cut to a whole number.
+    wanted = {min(3, math.ceil(value / 100)) for value in (measured, measured + 1)}
+    assert first["desiredReplicas"] in wanted, first
+    shrinks = [at for at, replicas in moves(recording) if at > ends["calm"].at and replicas < 3]
+    assert shrinks
+    assert shrinks[0] - ends["calm"].at >= window
