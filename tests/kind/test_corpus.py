@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.kind, pytest.mark.slow]
 
 LABS = [lab for lab in all_labs() if "kind" in lab.file.clusters]
 SHARING = [lab for lab in LABS if lab.file.isolation == "namespace"]
-SHARED_AT_ONCE, CLUSTERS = 8, 2
+SHARED_AT_ONCE, CLUSTERS = 10, 2
 
 
 @dataclass
@@ -84,4 +84,4 @@ def test_verdicts_on_real_containers_are_those_of_embedded(
 
 
 def test_a_lab_with_nodes_of_its_own_is_among_them() -> None:
-    assert {lab.number for lab in LABS} >= {"04", "14"}
+    assert {lab.number for lab in LABS} >= {"02", "04", "14"}
