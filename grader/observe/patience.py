@@ -16,6 +16,7 @@ from grader.model.recording import Object
 from grader.observe.autoscaling import scalers, silence
 from grader.observe.counts import is_over, is_ready, owners
 from grader.observe.recorder import State
+from grader.observe.relapse import again
 from grader.observe.settle import Waiting
 
 Json = dict[str, Any]
@@ -29,6 +30,9 @@ PULL_SIMULATED, PULL_REAL = 10.0, 120.0
 CIRCLES = 3
 """Restarts after which a crash loop has shown all that it will show."""
 CIRCLING_SIMULATED, CIRCLING_REAL = 1.0, 25.0
+NEXT_END_SIMULATED, NEXT_END_REAL = 5.0, 60.0
+"""Seconds for which a loop may run on until it is seen between two runs: a moment within one would
+show a server that is there."""
 LONGEST = 300.0
 NAMESPACE = 60.0
 """Seconds that a namespace may take to go: its controller rests between two attempts."""
@@ -70,7 +74,10 @@ class Patience:
         """The moment from which on nothing more is to be expected."""
         if circling(state, waiting):
             self._circling_since = self._circling_since or now
-            return self._circling_since + (CIRCLING_SIMULATED if self._simulated else CIRCLING_REAL)
+            long, more = CIRCLING_REAL, NEXT_END_REAL
+            if self._simulated:
+                long, more = CIRCLING_SIMULATED, NEXT_END_SIMULATED
+            return self._circling_since + long + (more if _within_a_run(state) else 0.0)
         self._circling_since = None
         base = BASE * self._slowness + self._factor * CONTROLLER_LIFE
         ends = [last_change + base + _min_ready(state, self._tempo)]
@@ -212,6 +219,15 @@ def circling(state: State, waiting: list[Waiting]) -> bool:
         explained |= layer
     services = {str(s["metadata"].get("uid")) for s in state.get("Service", {}).values()}
     return all(w.about in explained or w.about in services for w in waiting)
+
+
+def _within_a_run(state: State) -> bool:
+    """Whether a container that keeps ending runs at this moment."""
+    return any(
+        entry["restartCount"] >= CIRCLES
+        for pod in state.get("Pod", {}).values()
+        for entry in again(pod)
+    )
 
 
 def _stuck(state: State) -> set[str]:

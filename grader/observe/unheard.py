@@ -34,7 +34,7 @@ def unheard(state: State, simulated: bool) -> str:
     for pod in state.get("Pod", {}).values():
         if not _going(pod) and (silent := _silent_about(pod, state, simulated)):
             return silent
-    return next(_without_slices(state), "") or miscounted(state)
+    return next(_without_a_word(state), "") or next(_without_slices(state), "") or miscounted(state)
 
 
 def _behind(found: Object) -> bool:
@@ -92,6 +92,21 @@ def _about_claims(pod: Object, state: State) -> str:
             silent = claim["metadata"].get("uid") not in refused
             return f"the provisioner of {_name(claim)}" if silent else ""
     return "the scheduler"
+
+
+def _without_a_word(state: State) -> Iterator[str]:
+    """Claims that are neither bound nor told why not: the volume controller will try again.
+
+    One that names its volume waits for it without a word.
+    """
+    told = {
+        (event.get("involvedObject") or {}).get("uid") for event in state.get("Event", {}).values()
+    }
+    for claim in state.get("PersistentVolumeClaim", {}).values():
+        open_ = (claim.get("status") or {}).get("phase") in (None, "Pending")
+        named = (claim.get("spec") or {}).get("volumeName")
+        if open_ and not named and not _going(claim) and claim["metadata"].get("uid") not in told:
+            yield f"the volume controller, about {_name(claim)}"
 
 
 def _without_slices(state: State) -> Iterator[str]:

@@ -12,7 +12,8 @@ from grader.errors import MachineError
 from grader.observe.autoscaling import Looks
 from grader.observe.counts import owners
 from grader.observe.ending import empty_namespace, finish_namespace
-from grader.observe.patience import Patience
+from grader.observe.patience import Patience, circling
+from grader.observe.relapse import relapses
 from grader.observe.settle import Waiting, repository, unsettled
 from grader.observe.signs import await_simulation
 from grader.observe.stage import DERIVED, Stage
@@ -66,10 +67,14 @@ def settle(stage: Stage, within: float) -> Outcome:
             recorder.raise_fault()
             now, seen = time.monotonic(), recorder.seen
             waiting = unsettled(recorder.state, finite, stage.loaded)
+            again = relapses(recorder.state, recorder.changes, recorder.clock(), stage.simulated)
+            waiting += [one for one, _ in again]
             note, ends, silent = SETTLED, recorder.last_change + SHORT, ""
             if waiting:
                 note = QUIET
                 ends = patience.ends_at(recorder.state, waiting, recorder.last_change, now)
+                if again and not circling(recorder.state, waiting):
+                    ends = max(ends, now + max(until for _, until in again) - recorder.clock())
                 silent = unheard(recorder.state, stage.simulated)
                 ends = max(ends, recorder.last_change + UNHEARD) if silent else ends
             if now < ends and now < deadline:

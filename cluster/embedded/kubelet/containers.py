@@ -106,10 +106,7 @@ class Container(Starting):
         """End it as on deletion of its Pod, within so many seconds of grace."""
         if self.phase is Phase.RUNNING:
             self._say("Normal", "Killing", f"Stopping container {self.name}")
-            needs, code = self._on_sigterm()
-            needs += pre_stop_seconds(self.spec)
-            # Killed if its grace ends first, as every process is.
-            self._begin_stop(now, min(within, needs), code if needs <= within else 137, False)
+            self._stop_in_grace(now, within, restart=False)
         elif self.phase is Phase.STOPPING:
             self._restart_after_stop = False
         elif not self.done:
@@ -123,9 +120,7 @@ class Container(Starting):
         if self.phase is Phase.RUNNING:
             words = f"Container {self.name} definition changed, will be restarted"
             self._say("Normal", "Killing", words)
-            needs, code = self._on_sigterm()
-            grace = self.around.grace
-            self._begin_stop(now, min(needs, grace), code if needs <= grace else 137, True)
+            self._stop_in_grace(now, self.around.grace, restart=True)
         elif self.phase is Phase.WAITING and not math.isinf(self.next_at):
             self._pull_backoff = 0.0
             self._wait("ContainerCreating", "", now)
@@ -270,8 +265,8 @@ class Container(Starting):
             ends = self.around.restart_policy == "Never" and not self.sidecar
             then = "" if ends else ", will be restarted"
             self._say("Normal", "Killing", f"Container {self.name} failed {probe.kind} probe{then}")
-            needs, _ = self._on_sigterm()
-            self._begin_stop(at, min(needs, self.around.grace), 137, restart=True)
+            # Like any other stop: a server that heeds the signal ends with a code of its own.
+            self._stop_in_grace(at, self.around.grace, restart=True)
             return False
         return True
 
@@ -288,10 +283,14 @@ class Container(Starting):
             return math.inf, 137
         return server.stops_in, 0 if manner == "exit" else 143
 
-    def _begin_stop(self, now: float, seconds: float, code: int, restart: bool) -> None:
+    def _stop_in_grace(self, now: float, grace: float, restart: bool) -> None:
+        """Run the preStop hook, send SIGTERM, and kill if the grace ends first."""
+        needs, code = self._on_sigterm()
+        needs += pre_stop_seconds(self.spec)
         self.phase = Phase.STOPPING
-        self._stop_code, self._restart_after_stop = code, restart
-        self.next_at = now + seconds
+        self._stop_code = code if needs <= grace else 137
+        self._restart_after_stop = restart
+        self.next_at = now + min(needs, grace)
 
     def _due_stopping(self, at: float) -> None:
         code = self._stop_code

@@ -57,7 +57,7 @@ def ended(scene: Scene, pod: Object, restarted: bool = False) -> Iterator[Cause]
     """
     for entry, init in _entries(pod):
         last, name = _ended(entry), str(entry["name"])
-        if last is None or not last.get("exitCode"):
+        if last is None:
             continue
         count = entry.get("restartCount", 0)
         times = f"restarted {count} times" if count != 1 else "restarted once"
@@ -74,7 +74,7 @@ def ended(scene: Scene, pod: Object, restarted: bool = False) -> Iterator[Cause]
             said = fact.message + _failing(scene, pod, name, probe)
             field = f"{probe}Probe"
             yield _cause(scene, pod, "probe", name, init, field, what, said, fact)
-        elif not restarted and not init:
+        elif not restarted and not init and last.get("exitCode"):
             what = f"keeps ending (exit code {last['exitCode']}, {times})"
             said = _last_line(scene, pod, name)
             yield _cause(scene, pod, "crash", name, init, "", what, said, None)

@@ -158,8 +158,10 @@ def test_memory_is_told_from_other_ends() -> None:
     assert "keeps ending (exit code 2, restarted 3 times)" in crashed.cause.sentence
 
 
-def test_a_killing_probe_is_told_from_a_crash() -> None:
-    made = with_pod(container("CrashLoopBackOff", reason="Error", exitCode=137))
+@pytest.mark.parametrize(("reason", "code"), [("Error", 137), ("Error", 143), ("Completed", 0)])
+def test_a_killing_probe_is_told_from_a_crash(reason: str, code: int) -> None:
+    """Also where the server heeds SIGTERM and ends in order."""
+    made = with_pod(container("CrashLoopBackOff", reason=reason, exitCode=code))
     said = "Container server failed liveness probe, will be restarted"
     made.change("added", event("Pod/web-1-a", "Killing", said))
     made.change("added", event("Pod/web-1-a", "Unhealthy", "Liveness probe failed: 503"))

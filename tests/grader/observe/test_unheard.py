@@ -36,6 +36,7 @@ SCHEDULED = {"conditions": [{"type": "PodScheduled", "status": "False"}]}
         ([thing("Pod")], "the scheduler"),
         ([NODE, thing("Pod", nodeName="n")], "kubelet of n"),
         ([thing("Service", selector={"app": "x"})], "endpoints controller"),
+        ([thing("PersistentVolumeClaim", {"phase": "Pending"})], "the volume controller"),
     ],
 )
 def test_nobody_has_looked(objects: list[dict[str, Any]], component: str) -> None:
@@ -56,6 +57,12 @@ def test_nobody_has_looked(objects: list[dict[str, Any]], component: str) -> Non
         [thing("Pod", nodeName="a-node-that-is-not-there")],
         [NODE, thing("Pod", {"containerStatuses": [{}]}, nodeName="n")],
         [thing("Service")],
+        [thing("PersistentVolumeClaim", {"phase": "Bound"})],
+        [thing("PersistentVolumeClaim", {"phase": "Pending"}, volumeName="of-nobody")],
+        [
+            thing("PersistentVolumeClaim", {"phase": "Pending"}),
+            {**thing("Event"), "reason": "FailedBinding", "involvedObject": {"uid": None}},
+        ],
     ],
 )
 def test_all_have_looked(objects: list[dict[str, Any]]) -> None:
