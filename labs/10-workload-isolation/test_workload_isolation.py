@@ -108,8 +108,8 @@ def test_requests(manifests):
         (training_of(manifests), "trainer", quantity("4Gi")),
     ):
         container = workload.container(name)
-        requested(container, "cpu").equals(quantity("2"))
-        requested(container, "memory").equals(memory)
+        container.requested("cpu").equals(quantity("2"))
+        container.requested("memory").equals(memory)
 
 
 @check(
@@ -241,13 +241,6 @@ def test_training_is_not_hurried(manifests):
 def is_above(value, floor):
     """Whether both are numbers and the first is greater."""
     return isinstance(value, int) and isinstance(floor, int) and value > floor
-
-
-def requested(container, resource):
-    """What is requested of a resource: where only a limit is written, the Pod requests that."""
-    request = container.field(f"resources.requests.{resource}")
-    limit = container.field(f"resources.limits.{resource}")
-    return limit if request.value is None else request
 
 
 def disruptions(spec, replicas):
