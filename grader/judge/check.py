@@ -40,7 +40,7 @@ def check(
 ) -> Callable[[Function], Function]:
     """Declare a check worth `points`; the docstring's first line is its title.
 
-    `needs` names what the evidence must come from, `after` checks of the same file without which
+    `needs` names what the evidence must come from, `after` earlier checks of the lab without which
     this one is not examined. Without `explain` a failure does not show the cause chain, for checks
     where finding it is the learner's task. Raises CourseError at import for a check that is not
     well formed.

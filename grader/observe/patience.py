@@ -27,6 +27,8 @@ CONTROLLER_LIFE = 5.0
 USUAL_ANSWER, SLOWEST = 0.1, 10.0
 """Seconds that a round of lists takes on an idle machine, and how many times that may count."""
 PULL_SIMULATED, PULL_REAL = 10.0, 120.0
+SCHEDULER_BACKOFF = 10.0
+"""Longest pause, in real seconds, of the scheduler before it tries a Pod again."""
 CIRCLES = 3
 """Restarts after which a crash loop has shown all that it will show."""
 CIRCLING_SIMULATED, CIRCLING_REAL = 1.0, 25.0
@@ -96,6 +98,9 @@ class Patience:
                 gone = (str(namespace["metadata"]["uid"]), "goes")
                 ends.append(self._first_seen.setdefault(gone, now) + NAMESPACE)
         for pod in state.get("Pod", {}).values():
+            if node := _promised(pod):
+                tried = (str(pod["metadata"].get("uid")), "is tried again", node)
+                ends.append(self._first_seen.setdefault(tried, now) + base + SCHEDULER_BACKOFF)
             for key, life in self._silences(pod):
                 since = self._first_seen.setdefault(key, now)
                 ends.append(since + BASE * self._slowness + min(LONGEST, life * self._factor))
@@ -189,6 +194,13 @@ def _job_rest(job: Object, state: State) -> float:
             failures[index] = failures.get(index, 0) + 1
     times = max(failures.values(), default=0)
     return min(LONGEST, _JOB_BACKOFF * 2.0 ** (times - 1)) if times else 0.0
+
+
+def _promised(pod: Object) -> str:
+    """The node on which the scheduler has preempted others for this Pod, until it is bound."""
+    if (pod.get("spec") or {}).get("nodeName") or pod["metadata"].get("deletionTimestamp"):
+        return ""
+    return str((pod.get("status") or {}).get("nominatedNodeName") or "")
 
 
 def _min_ready(state: State, tempo: float) -> float:

@@ -8,7 +8,6 @@ from grader.model.images import ImageRef
 POLICY = "ml-inference-baseline"
 ENFORCE = "ml-platform/enforce"
 BUILDS = ("staging", "prod")
-WORKLOAD = "Deployment/sentiment"
 IMAGE = "registry.example.com/sentiment-template"
 SCRAPE = "prometheus.io/scrape"
 
@@ -122,45 +121,6 @@ def test_template_is_complete(manifests):
 
 @check(
     points=1,
-    needs="control-plane",
-    after="test_manifests_are_valid",
-    hint="The answer is the API server's own. An expression that does not compile is refused with "
-    "the place in it.",
-)
-def test_platform_is_accepted(recording):
-    """Namespaces, policy, binding and training template are accepted by the API server."""
-    recording.during("platform").answers("apply").all_accepted()
-
-
-@check(
-    points=2,
-    needs="control-plane",
-    after=("test_overlays_build", "test_platform_is_accepted"),
-    hint="Your own policy judges your own template. Read its message: is the rule too strict, or "
-    "does the template lack something?",
-)
-def test_policy_admits_the_template(recording):
-    """Both overlays are admitted while the policy is in force."""
-    for name in BUILDS:
-        recording.during(name).answers("apply").all_accepted()
-
-
-@check(
-    points=1,
-    needs="kubelet",
-    after="test_overlays_build",
-    hint="`k -n ml-prod describe deployment sentiment`, then the Pods: what do they wait for?",
-)
-def test_replicas_are_ready(recording):
-    """One replica is Ready in staging, and three are in production."""
-    for namespace, count in (("ml-staging", 1), ("ml-prod", 3)):
-        recording.during("prod").inside(namespace).ready_pods(of=WORKLOAD).finally_(
-            lambda pods, count=count: len(pods) == count, f"{count} Ready in {namespace}"
-        )
-
-
-@check(
-    points=1,
     hint="The policy holds where a namespace asks for it. Label values are text: what is a bare "
     "true in YAML?",
 )
@@ -191,113 +151,6 @@ def test_policy_fails_closed(manifests):
 
 
 @check(
-    points=1.5,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="There may be a second container. Which macro asks something of *every* element of a "
-    "list, and how does CEL ask whether a field is there?",
-)
-def test_probes_are_required(recording):
-    """A container without readinessProbe or livenessProbe is refused, and the answer says so."""
-    refused(recording, "no-probes", "readinessProbe", "livenessProbe")
-
-
-@check(
-    points=1.5,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="`c.resources.requests.memory` of a container without requests is no empty value but an "
-    "error. What must be asked first?",
-)
-def test_requests_are_required(recording):
-    """A container that does not request CPU and memory is refused, and the answer says so."""
-    refused(recording, "no-requests", "requests")
-
-
-@check(
-    points=1.5,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="An image without a tag means latest, and a colon may belong to the registry's port. "
-    "Which part of the reference do you have to look at?",
-)
-def test_moving_tags_are_refused(recording):
-    """An image with the tag latest, or without any, is refused, and the answer says so."""
-    refused(recording, "moving-tags", "image", "tag", "latest")
-
-
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="Labels of the Deployment are not those of its Pods. Which of the two do metrics and "
-    "dashboards see?",
-)
-def test_labels_are_required(recording):
-    """Pods without the labels model-version and team are refused, and the answer says so."""
-    refused(recording, "no-version", "model-version", "team")
-
-
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="One of the two has no annotations at all, the other has the wrong value. Does your "
-    "expression have an answer for both, or only an error?",
-)
-def test_metrics_are_required(recording):
-    """Pods that are not annotated to be scraped are refused, and the answer says so."""
-    refused(recording, "no-metrics", SCRAPE)
-
-
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="maxUnavailable is a number or a text, and with Recreate it is not there. What is it when "
-    "nobody has written it?",
-)
-def test_dips_are_refused(recording):
-    """A rollout that may take replicas away is refused, and the answer says so."""
-    refused(recording, "dips", "maxUnavailable")
-
-
-@check(
-    points=1.5,
-    needs="control-plane",
-    after=("test_policy_admits_the_template",),
-    hint="Nobody creates a Deployment with latest; somebody sets it on one that has been there for "
-    "a year. Which operations does the policy match?",
-)
-def test_updates_are_judged_too(recording):
-    """Setting the image of the running Deployment to latest is refused as well."""
-    refused(recording, "update", "image", "tag", "latest", verb="patch")
-
-
-@check(
-    points=1.5,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="given/good.yaml keeps all six rules. Which of yours asks for more than the table does?",
-)
-def test_good_work_is_admitted(recording):
-    """A Deployment of another team that keeps all six rules is admitted."""
-    recording.during("good").answers("create").all_accepted()
-
-
-@check(
-    points=1.5,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="A policy that is suddenly in force everywhere is switched off everywhere. Where is it "
-    "said in which namespaces it holds?",
-)
-def test_other_namespaces_are_left_alone(recording):
-    """A careless Deployment in a namespace without the label is admitted."""
-    recording.during("sandbox").answers("create").all_accepted()
-
-
-@check(
     points=2,
     hint="A failed training run wants to be looked at, and continued from its last checkpoint. "
     "Which lines of the table does your template not have yet?",
@@ -318,21 +171,6 @@ def test_training_template(manifests):
     pvc = manifests.one("PersistentVolumeClaim", "checkpoints", "ml-train")
     pvc.field("spec.accessModes").equals(["ReadWriteOnce"])
     pvc.field("spec.resources.requests.storage").equals(quantity("20Gi"))
-
-
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_platform_is_accepted",
-    hint="A template is to be copied. What keeps the original from taking a GPU?",
-)
-def test_training_template_does_not_run(recording):
-    """The training template is there, suspended, and runs no Pod."""
-    during = recording.during("platform").inside("ml-train")
-    during.object("Job", "training-template").finally_(
-        lambda job: job is not None and suspended(job), "a Job that is Suspended"
-    )
-    during.pods(of="Job/training-template").always(lambda pods: not pods, "no Pod")
 
 
 def deployment(manifests, name):
@@ -394,23 +232,3 @@ def share(value, replicas):
     if isinstance(value, str) and value.endswith("%"):
         return math.floor(float(value[:-1]) * replicas / 100)
     return value
-
-
-def refused(recording, step, *words, verb="create"):
-    """Each request of the step is refused by the policy, in words that name what to fix."""
-    for answer in recording.during(step).answers(verb).found:
-        expected = f"{answer.target} to be refused by {POLICY}"
-        expect(not answer.ok, expected, "it was admitted", answer.place)
-        expect(POLICY in answer.message, expected, answer.message, answer.place)
-        message = answer.message.partition("denied request:")[2].strip()
-        written = message and "resulted in error" not in answer.message
-        written = written and not message.startswith("failed expression")
-        expect(written, f"a message of yours about {answer.target}", answer.message, answer.place)
-        named = any(word.lower() in message.lower() for word in words)
-        expect(named, f"a message that names {' or '.join(words)}", message, answer.place)
-
-
-def suspended(job):
-    """Whether the Job's condition Suspended is True."""
-    conditions = (job.get("status") or {}).get("conditions") or []
-    return any(c.get("type") == "Suspended" and c.get("status") == "True" for c in conditions)

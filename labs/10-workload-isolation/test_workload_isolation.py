@@ -5,12 +5,8 @@ import math
 import re
 import shlex
 
-from grader import check, expect, note, quantity
+from grader import check, expect, quantity
 
-ONLINE, BATCH, TRAIN = "ml-online", "ml-batch", "ml-train"
-RANKER = "Deployment/ranker"
-SHARDS = "Job/score-shards"
-TRAINING = "Job/train-ranker"
 SHARD_COUNT = 8
 SCRIPT = ("-c", "-ec", "-euc")
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -112,8 +108,8 @@ def test_requests(manifests):
         (training_of(manifests), "trainer", quantity("4Gi")),
     ):
         container = workload.container(name)
-        requested(container, "cpu").equals(quantity("2"))
-        requested(container, "memory").equals(memory)
+        container.requested("cpu").equals(quantity("2"))
+        container.requested("memory").equals(memory)
 
 
 @check(
@@ -242,159 +238,9 @@ def test_training_is_not_hurried(manifests):
     job.pod_field("terminationGracePeriodSeconds").at_least(120)
 
 
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_manifests_are_valid",
-    hint="The API server says which field it objects to, and why. Its sentence is the place to "
-    "start; fix that one first.",
-)
-def test_accepted(recording):
-    """The API server accepts every object under strict validation."""
-    recording.during("apply").answers(verb="apply").all_accepted()
-
-
-@check(
-    points=1,
-    needs="kubelet",
-    after="test_accepted",
-    hint="Add up what every Pod asks for, node by node, and look at the events of one that waits.",
-)
-def test_everything_runs_side_by_side(recording):
-    """At first all fit: four rankers Ready, and three shards at work."""
-    apply = recording.during("apply")
-    apply.ready_pods(of=RANKER).finally_(lambda pods: len(pods) == 4, "four")
-    apply.ready_pods(of=SHARDS).finally_(lambda pods: len(pods) == 3, "three")
-
-
-@check(
-    points=2,
-    needs="kubelet",
-    after="test_everything_runs_side_by_side",
-    hint="Eight rankers and the trainer fill all nine places. Whom may the scheduler send away for "
-    "them, and does it know that?",
-)
-def test_online_gets_its_room(recording):
-    """In the rush eight rankers become Ready, although the nodes were full."""
-    rush = recording.during("rush")
-    rush.ready_pods(of=RANKER).finally_(lambda pods: len(pods) == 8, "eight")
-
-
-@check(
-    points=2,
-    needs="control-plane",
-    after="test_online_gets_its_room",
-    hint="Read the events with reason Preempted: who was sent away, and which value of which class "
-    "decided that?",
-)
-def test_only_batch_is_preempted(recording):
-    """The scheduler preempts shards of the batch Job, and nothing else."""
-    recording.during("rush").events(about="Pod/score-shards-*", reason="Preempted").some()
-    recording.events(about="Pod/ranker-*", reason="Preempted").none()
-    recording.events(about="Pod/train-ranker-*", reason="Preempted").none()
-
-
-@check(
-    points=1.5,
-    needs="kubelet",
-    after="test_accepted",
-    hint="One Pod from beginning to end. What ended it, or kept it from starting: a probe, a "
-    "deadline, another Pod's priority, a claim?",
-)
-def test_training_is_left_in_peace(recording):
-    """The training Pod runs through everything: one Pod, never failed, Running at the end."""
-    recording.pods(of=TRAINING).always(
-        lambda pods: len(pods) <= 1 and all(phase(pod) != "Failed" for pod in pods),
-        "one, and not failed",
-    )
-    recording.pods(of=TRAINING).finally_(
-        lambda pods: [phase(pod) for pod in pods] == ["Running"], "one, and Running"
-    )
-
-
-@check(
-    points=2,
-    needs="kubelet",
-    after="test_everything_runs_side_by_side",
-    hint="Evictions ask the budget first. Did the budget hold three replicas, and did it let all "
-    "four Pods go in the end, one after the other?",
-)
-def test_drain_keeps_three(recording):
-    """During a drain three rankers stay Ready at every moment, and all four Pods are moved."""
-    drain = recording.during("drain")
-    drain.ready_pods(of=RANKER).always(lambda pods: len(pods) >= 3, "at least three")
-    answers = drain.answers(verb="evict").found
-    moved = {answer.target for answer in answers if answer.ok}
-    refused = [answer for answer in answers if answer.code == 429]
-    note(f"{len(refused)} evictions were refused for the moment")
-    kept = f"; refused: {refused[-1].message}" if refused and len(moved) < 4 else ""
-    expect(len(moved) == 4, "four Pods evicted in the end", f"{len(moved)}{kept}", "during drain")
-
-
-@check(
-    points=2,
-    needs="kubelet",
-    after="test_everything_runs_side_by_side",
-    hint="One process of one shard has died. What was done again because of it, and how many Pods "
-    "would a Job without indexes have had to repeat?",
-)
-def test_killed_shard_is_done_again_alone(recording):
-    """Shard 1, whose process was killed, is done again and finished; no other shard failed."""
-    pods = recording.pods(of=SHARDS).last
-    crashed = sorted(index_of(pod) for pod in seen_failed(recording) if not is_disrupted(pod))
-    expect(crashed == [1], "one failure of its own, of shard 1", f"of shards {crashed}", SHARDS)
-    done = [pod for pod in pods if index_of(pod) == 1 and phase(pod) == "Succeeded"]
-    expect(len(done) == 1, "shard 1 finished once", f"finished {len(done)} times", "in the end")
-
-
-@check(
-    points=1.5,
-    needs="kubelet",
-    after=("test_only_batch_is_preempted", "test_killed_shard_is_done_again_alone"),
-    hint="Compare the Job's count of failures with the number of processes that really failed. "
-    "What else is in it?",
-)
-def test_preemption_is_no_failure(recording):
-    """Shards that made room for online are done again, and the Job counts one failure in all."""
-    gone = sorted({index_of(pod) for pod in seen_failed(recording) if is_disrupted(pod)})
-    note(f"preempted: shards {gone}")
-    recording.object("Job", "score-shards").finally_(
-        lambda job: job is not None and (job.get("status") or {}).get("failed", 0) == 1,
-        "with status.failed 1",
-    )
-
-
-@check(
-    points=1.5,
-    needs="kubelet",
-    after="test_everything_runs_side_by_side",
-    hint="`kubectl describe job` lists completed and failed indexes. Which of the eight is "
-    "missing, and what used up its retries?",
-)
-def test_all_shards_finish(recording):
-    """The batch Job completes with all eight shards, 0 to 7."""
-    job = recording.object("Job", "score-shards").last or {}
-    status = job.get("status") or {}
-    complete = any(
-        c.get("type") == "Complete" and c.get("status") == "True"
-        for c in status.get("conditions") or []
-    )
-    observed = f"completed {status.get('completedIndexes') or 'none'}"
-    observed += f", failed {status['failedIndexes']}" if status.get("failedIndexes") else ""
-    good = complete and status.get("completedIndexes") == "0-7"
-    expect(good, "complete, with indexes 0-7", observed, "in the end")
-
-
 def is_above(value, floor):
     """Whether both are numbers and the first is greater."""
     return isinstance(value, int) and isinstance(floor, int) and value > floor
-
-
-def requested(container, resource):
-    """What is requested of a resource: where only a limit is written, the Pod requests that."""
-    request = container.field(f"resources.requests.{resource}")
-    limit = container.field(f"resources.limits.{resource}")
-    return limit if request.value is None else request
 
 
 def disruptions(spec, replicas):
@@ -472,34 +318,6 @@ def command(container, part):
 def expand(text, env):
     """`$(NAME)` as the kubelet expands it: what is not known stays as it is, `$$` escapes."""
     return re.sub(r"\$\$|\$\((\w+)\)", lambda m: "$" if m[0] == "$$" else env.get(m[1], m[0]), text)
-
-
-def phase(pod):
-    """The phase that the kubelet reports."""
-    return (pod.get("status") or {}).get("phase")
-
-
-def index_of(pod):
-    """The completion index of a Job's Pod."""
-    return int((pod["metadata"].get("annotations") or {}).get(INDEX, -1))
-
-
-def is_disrupted(pod):
-    """Whether the Pod was taken away rather than failed by itself."""
-    return any(
-        c.get("type") == "DisruptionTarget" and c.get("status") == "True"
-        for c in (pod.get("status") or {}).get("conditions") or []
-    )
-
-
-def seen_failed(recording):
-    """Every Pod of the batch Job that was ever seen failed, in its last state."""
-    seen = {}
-    for moment in recording.pods(of=SHARDS).moments:
-        for pod in moment.value:
-            if phase(pod) == "Failed":
-                seen[pod["metadata"]["uid"]] = pod
-    return list(seen.values())
 
 
 def words(entry):

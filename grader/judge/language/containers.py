@@ -57,6 +57,12 @@ class Container(Node):
         note(f"{self.name} runs {shlex.join(plain)}", self.field("command").where)
         return self
 
+    def requested(self, resource: str) -> Field:
+        """The field that decides what is requested: the limit where only a limit is written."""
+        request = self.field(f"resources.requests.{resource}")
+        limit = self.field(f"resources.limits.{resource}")
+        return limit if request.value is None and limit.value is not None else request
+
     def has_port(self, number: int) -> Container:
         """The container declares this containerPort."""
         declared = [port.get("containerPort") for port in self.value.get("ports") or []]

@@ -14,6 +14,7 @@ from grader.judge.language.fields import Field, Node, dig
 from grader.model.defaults import with_defaults
 from grader.model.manifest import FieldPath, Manifest
 from grader.model.paths import format_path
+from grader.model.quantity import quantity
 from grader.model.selectors import matches, selects_by_map
 
 _POD_SPECS: dict[str, FieldPath] = {
@@ -65,6 +66,21 @@ class ManifestObject(Node):
     def containers(self) -> list[Container]:
         """All containers of the Pod (template), in order; init containers apart."""
         return self._containers("containers")
+
+    def pod_requests(self, resource: str) -> float:
+        """What one Pod requests as the scheduler counts it: cores of `cpu`, bytes of `memory`.
+
+        Containers and sidecars are added up; an init container counts with the sidecars before it
+        where that is more. 0 where nothing is requested, or nothing that is a quantity.
+        """
+        sidecars = before = 0.0
+        for container in self.init_containers():
+            amount = _amount(container, resource)
+            if container.field("restartPolicy").value == "Always":
+                sidecars += amount
+            else:
+                before = max(before, sidecars + amount)
+        return max(before, sidecars + sum(_amount(c, resource) for c in self.containers()))
 
     def init_containers(self) -> list[Container]:
         """All init containers, in order."""
@@ -196,3 +212,10 @@ def _scaled(value: Any, total: int, rounding: Any) -> int | None:
     if isinstance(value, str) and value.endswith("%") and value[:-1].isdigit():
         return int(rounding(int(value[:-1]) * total / 100))
     return value if isinstance(value, int) else None
+
+
+def _amount(container: Container, resource: str) -> float:
+    try:
+        return float(quantity(container.requested(resource).value or 0).value)
+    except ValueError:
+        return 0.0

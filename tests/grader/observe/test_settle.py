@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cluster.model import ServerModel
-from grader.observe.patience import BASE, Patience, circling
+from grader.observe.patience import BASE, SCHEDULER_BACKOFF, Patience, circling
 from grader.observe.recorder import State
 from grader.observe.settle import repository, unsettled
 from tests.grader.observe.samples import a_pod, an_object, owned_by, state_of
@@ -187,6 +187,15 @@ def test_silence_covers_probes_and_loading() -> None:
     pod = next(iter(unready(startupProbe=probe)["Pod"].values()))
     pod["status"]["containerStatuses"][0]["started"] = False
     assert ends(state_of(pod)) == pytest.approx(BASE + 50 * 0.05)
+
+
+def test_a_pod_for_which_others_were_preempted_is_tried_again_after_a_while() -> None:
+    pod = a_pod("a", ready=False)
+    pod["spec"].pop("nodeName")
+    pod["status"] = {"phase": "Pending", "nominatedNodeName": "n1"}
+    assert ends(state_of(pod)) == pytest.approx(BASE + 0.25 + SCHEDULER_BACKOFF)
+    pod["spec"]["nodeName"] = "n1"
+    assert ends(state_of(pod)) == pytest.approx(BASE + 0.5)
 
 
 def test_silence_counts_from_when_a_container_was_first_seen() -> None:
