@@ -187,13 +187,27 @@ def prepare(api: Api, isolation: Isolation, keep: bool = False) -> None:
 
 
 def _make_volumes(api: Api, isolation: Isolation) -> None:
+    paths = []
     for volume in isolation.volumes:
         namespace = volume.namespace or isolation.names.lab[0]
         real = isolation.names.to_real(namespace) or namespace
         manifest = volume_object(volume, isolation.run, real, {RUN_LABEL: isolation.run})
         name = str(manifest["metadata"]["name"])
         _must(api.call("POST", KNOWN["PersistentVolume"].path(), manifest), f"a volume {name}")
-        isolation.created.append(KNOWN["PersistentVolume"].path(name=name))
+        paths.append(KNOWN["PersistentVolume"].path(name=name))
+    isolation.created += paths
+    for path in paths:
+        _await_available(api, path)
+
+
+def _await_available(api: Api, path: str) -> None:
+    """Wait until the volume controller has taken the volume in. A claim that came before would be
+    told that there is none, and asked about again many seconds later."""
+    until = time.monotonic() + 30
+    while (api.get(path).body.get("status") or {}).get("phase") != "Available":
+        if time.monotonic() > until:
+            raise MachineError("The cluster's volume controller did not take in the lab's volumes.")
+        time.sleep(0.05)
 
 
 def _create_namespace(api: Api, manifest: Json) -> None:
