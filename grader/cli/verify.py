@@ -88,6 +88,22 @@ def _show(proofs: Sequence[object]) -> None:
         table.add_row(proof.lab, *map(str, counts), f"{proof.seconds:.1f}", verdict)
         faults += [f"{proof.lab}  {fault}" for fault in proof.faults]
         faults += [f"{proof.lab}  recorded in {path}" for path in proof.kept]
+    if len(table.rows) > 1:
+        table.add_section()
+        table.add_row(f"{len(table.rows)} labs", *_totals(proofs))
     out().print(table)
     for fault in faults:
         out().print(f"✘ {fault}", markup=False, soft_wrap=True)
+
+
+def _totals(proofs: Sequence[object]) -> list[str]:
+    from grader.verify.prove import Proof
+
+    made = [proof for proof in proofs if isinstance(proof, Proof)]
+    counts = (
+        sum(proof.checks for proof in made),
+        sum(proof.mistakes for proof in made),
+        sum(proof.variants for proof in made),
+        sum(proof.not_provable for proof in made),
+    )
+    return [*map(str, counts), f"{sum(proof.seconds for proof in made):.1f}"]
