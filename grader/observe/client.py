@@ -113,9 +113,10 @@ class Api:
         while True:
             try:
                 response = self._send(method, url, data, headers, timeout)
-                if accept.startswith("application/json"):
-                    return _answer_of(response.status, response.data)
-                return _plain_answer(response.status, response.data)
+                read = _answer_of if accept.startswith("application/json") else _plain_answer
+                said = read(response.status, response.data)
+                if not _passes(said) or time.monotonic() > give_up:
+                    return said
             except (HTTPError, OSError) as error:
                 if time.monotonic() > give_up:
                     raise ClusterLost(_sentence(self._access.server, error)) from error
@@ -236,6 +237,21 @@ def _keepalive() -> list[tuple[int, int, int]]:
         if hasattr(socket, name):
             options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
     return options
+
+
+_OF_THE_MOMENT = ("status unknown for quota", "etcdserver: ")
+
+
+def _passes(said: ApiAnswer) -> bool:
+    """Whether a refusal says nothing of the object, only of this moment.
+
+    Admission counts an object into its quota, and gives up with a Conflict where the quota's own
+    controller, or another object, is counted at the same time; it knows no use of a quota that is a
+    moment old. kubectl shows such an error, and its user tries again.
+    """
+    if said.code == 409 and (said.body.get("details") or {}).get("kind") == "resourcequotas":
+        return said.reason == "Conflict"
+    return said.code >= 400 and any(words in said.message for words in _OF_THE_MOMENT)
 
 
 def _plain_answer(code: int, raw: bytes) -> ApiAnswer:
