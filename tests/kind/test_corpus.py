@@ -58,7 +58,9 @@ def proofs(running: ClusterStatus) -> Iterator[dict[str, Proofs]]:
                 for lab in LABS
                 if lab not in SHARING
             }
-            assert not found or made.wait(900), "no cluster of a lab's own could be made"
+            for future in found.values():
+                future.add_done_callback(lambda _: made.set())  # also where it has failed
+            assert not found or made.wait(900)
             found |= {lab.id: workers.submit(prove, lab, kind, SHARED_AT_ONCE) for lab in SHARING}
             yield {
                 lab.id: Proofs(found[lab.id], after.submit(prove, lab, embedded, 2)) for lab in LABS
