@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from grader.cli.check import Json
 from grader.cli.consoles import err, out
@@ -15,19 +16,22 @@ from grader.errors import EXIT_MACHINE, MachineError
 Provider = Annotated[str, typer.Option(help="auto, embedded or kind.")]
 
 
+class _Verbatim(TyperCommand):
+    """Takes every word as it is, `--` included: after that come those of a command in a Pod."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Leave all to the program that is called."""
+        ctx.args = list(args)
+        return []
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(up)
     app.command()(down)
     app.command()(status)
     app.command()(kubeconfig)
-    app.command(
-        context_settings={
-            "allow_extra_args": True,
-            "ignore_unknown_options": True,
-            "help_option_names": [],
-        }
-    )(kubectl)
+    app.command(cls=_Verbatim, context_settings={"help_option_names": []})(kubectl)
 
 
 def up(provider: Provider = "auto", as_json: Json = False) -> None:

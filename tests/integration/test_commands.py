@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -105,7 +106,7 @@ def test_the_readme(shell: Shell, cluster: None) -> None:
 
 @pytest.mark.embedded
 def test_kubectl_of_lab_14(shell: Shell, cluster: None) -> None:
-    """All but the request, which only a real server could answer."""
+    """The request goes no further than its Pod's manifest: only a real server could answer."""
     shutil.copytree(LAB.solution, shell.folder / "work" / LAB.id)
     shell("./mlk8s up --provider embedded")
     lines = [line for line in shown(LAB.readme) if line.startswith("./mlk8s kubectl")]
@@ -113,3 +114,7 @@ def test_kubectl_of_lab_14(shell: Shell, cluster: None) -> None:
     for line in lines:
         if " run ask " not in line:
             shell(line)
+            continue
+        asked = json.loads(shell(line.replace(" --rm -i ", " --dry-run=client -o json ")))
+        command = shlex.split(line.partition(" -- ")[2])
+        assert asked["spec"]["containers"][0]["args"] == command
