@@ -37,13 +37,17 @@ def definitions(progress: Progress = silent) -> list[tuple[Item, Path]]:
     ]
 
 
+_BUILDS = ("hatchling>=1.27", "editables")
+"""What installs the checkout itself: pyproject.toml's build system, for an editable install."""
+
+
 def wheels(
     folder: Path, extras: tuple[str, ...] = (), progress: Progress = silent
 ) -> list[tuple[Item, Path]]:
     """The wheels that this installation needs, with the extras, into a folder."""
     action = "Fetching wheels"
     progress(ProgressEvent(action, "started"))
-    wanted = _requirements(extras)
+    wanted = [*_requirements(extras), *_BUILDS]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
     try:
         done = subprocess.run(
