@@ -1,4 +1,9 @@
-"""Order of the whole suite: fast tests, embedded control plane, course, kind, long proofs.
+"""What a run of the suite plays, and in which order: fast tests, embedded control plane, course,
+long proofs, kind.
+
+A run that names neither tests nor marks leaves out what takes over an hour and what needs real
+containers, and says so. Kind comes last: its tests have a home of their own, and the cluster of the
+others is not in it.
 
 Where there is a time by which all must be over, `MLK8S_TEST_UNTIL` (seconds since the epoch) is the
 last moment at which a long proof may begin. One that would begin later is skipped and says so.
@@ -11,7 +16,20 @@ import time
 
 import pytest
 
-_ORDER = ("embedded", "course", "kind", "proof")
+_ORDER = ("embedded", "course", "proof", "kind")
+_USUAL = "not proof and not kind"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if everything and not config.option.markexpr:
+        config.option.markexpr = _USUAL
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.option.markexpr != _USUAL:
+        return None
+    return "left out: the long proofs (-m proof) and what needs real containers (-m kind)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

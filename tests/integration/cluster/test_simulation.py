@@ -172,16 +172,20 @@ def test_a_rollout_takes_its_course(ns: Namespace) -> None:
     def available() -> bool:
         return ns.api.call("GET", f"{path}/d")["status"].get("availableReplicas") == 3
 
+    def ready_endpoints() -> int:
+        slices = ns.api.items(f"/apis/discovery.k8s.io/v1/namespaces/{ns.name}/endpointslices")
+        endpoints = [e for s in slices for e in s.get("endpoints") or []]
+        return sum(e["conditions"]["ready"] for e in endpoints)
+
     eventually(available)
+    eventually(lambda: ready_endpoints() == 3)  # another controller, which may come later
     ns.api.apply(f"{path}/d", deployment("shop/sentiment:v2", 3))
     most, least = 0, 99
 
     def rolled() -> bool:
         nonlocal most, least
         pods = ns.api.items(f"{ns.path}/pods")
-        slices = ns.api.items(f"/apis/discovery.k8s.io/v1/namespaces/{ns.name}/endpointslices")
-        ready = [e for s in slices for e in s.get("endpoints") or [] if e["conditions"]["ready"]]
-        most, least = max(most, len(pods)), min(least, len(ready))
+        most, least = max(most, len(pods)), min(least, ready_endpoints())
         images = {pod["spec"]["containers"][0]["image"] for pod in pods}
         return images == {"shop/sentiment:v2"} and len(pods) == 3 and available()
 
