@@ -95,6 +95,13 @@ def test_extras_are_added_when_a_command_needs_them(
     assert done.stdout == ("python -m pytest x\n" if command == "test" else f"ran: {command} x\n")
 
 
+def test_what_is_installed_with_everything_serves_every_command(project: Project) -> None:
+    project.run("test")
+    for command in ("labs", "notebook", "nbgrader"):
+        assert project.run(command).stderr == ""
+    assert len(project.installs) == 1
+
+
 def test_a_changed_project_is_installed_again(project: Project) -> None:
     project.run()
     (project.root / "pyproject.toml").write_text("[project]\nname = 'y'\n")
