@@ -75,8 +75,9 @@ def settle(stage: Stage, within: float) -> Outcome:
                 ends = patience.ends_at(recorder.state, waiting, recorder.last_change, now)
                 if again and not circling(recorder.state, waiting):
                     ends = max(ends, now + max(until for _, until in again) - recorder.clock())
-                silent = unheard(recorder.state, stage.simulated)
-                ends = max(ends, recorder.last_change + UNHEARD) if silent else ends
+                if now >= min(ends, deadline):  # not before: it reads the whole state
+                    silent = unheard(recorder.state, stage.simulated)
+                    ends = max(ends, recorder.last_change + UNHEARD) if silent else ends
             if now < ends and now < deadline:
                 recorder.changed.wait_for(
                     lambda seen=seen: recorder.seen != seen or bool(recorder.fault),  # type: ignore[misc]

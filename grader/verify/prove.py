@@ -37,6 +37,8 @@ class Proof:
     not_provable: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
+    plays: int = 0
+    """Starter, solutions and the whole corpus."""
     statuses: dict[str, dict[str, str]] = field(default_factory=dict)
     """Status of each check, by what was played."""
     kept: list[str] = field(default_factory=list)
@@ -159,6 +161,7 @@ def _compare(
 ) -> Proof:
     kinds = [entry.kind for entry in entries]
     proof = Proof(lab.id, len(checks), kinds.count("mistake"), kinds.count("variant"))
+    proof.plays = len(entries)
     failed_by_mistake: set[str] = set()
     for entry in entries:
         result = results[entry.name]
