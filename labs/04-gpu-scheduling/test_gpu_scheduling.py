@@ -12,11 +12,21 @@ LOCK = f"{GPU}=present:NoSchedule"
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 
 # Nodes that the trainer may and must not choose, by their labels. The second A100 is one that the
-# team will buy next year: whoever pins the host name keeps the trainer off it.
+# team will buy next year: whoever pins the host name keeps the trainer off it. The H100 is another
+# team's: whoever only keeps off the T4 takes it.
 A100 = {"accelerator": "nvidia-a100", "kubernetes.io/hostname": "gpu-worker"}
 NEXT_A100 = {"accelerator": "nvidia-a100", "kubernetes.io/hostname": "gpu-worker-2"}
 T4 = {"accelerator": "nvidia-t4", "kubernetes.io/hostname": "t4-worker"}
-CPU_ONLY = {"kubernetes.io/hostname": "cpu-worker-1"}
+H100 = {"accelerator": "nvidia-h100", "kubernetes.io/hostname": "h100-worker"}
+CPU_WORKERS = (
+    {"kubernetes.io/hostname": "cpu-worker-1"},
+    {"kubernetes.io/hostname": "cpu-worker-2"},
+)
+# Labels that a kubelet gives to every node of these; which architecture is the machine's affair.
+ANY_LINUX = (
+    {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+    {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"},
+)
 
 
 def trainer_of(manifests):
@@ -100,7 +110,8 @@ def test_trainer_chooses_a100(manifests):
     """The trainer can be placed on any node with an A100, and on no other."""
     job = manifests.one("Job", "embedding-trainer")
     where = job.pod_field("nodeSelector").where
-    for labels, allowed in ((A100, True), (NEXT_A100, True), (T4, False), (CPU_ONLY, False)):
+    refused = ((node, False) for node in (T4, H100, *CPU_WORKERS))
+    for labels, allowed in ((A100, True), (NEXT_A100, True), *refused):
         node = f"a node labelled {words(labels)}"
         expected = f"the trainer to {'accept' if allowed else 'refuse'} {node}"
         accepts = chooses(job, labels)
@@ -158,8 +169,9 @@ def test_preprocess_wants_no_gpu(manifests):
     entries = tolerations.value or []
     opens = any(tolerates(entry, TAINT) for entry in entries)
     expect(not opens, f"no toleration of {LOCK}", brief(entries), tolerations.where)
-    accepts = chooses(deployment, CPU_ONLY)
-    observed = f"a selector or affinity that {'allows' if accepts else 'rules out'} CPU workers"
+    accepts = any(chooses(deployment, node) for node in CPU_WORKERS)
+    verb = "allows" if accepts else "rules out"
+    observed = f"a node name, selector or affinity that {verb} CPU workers"
     expect(accepts, "a Pod that may run on a CPU worker", observed, deployment.where)
 
 
@@ -172,6 +184,9 @@ def test_node_label(manifests):
     """The Node manifest of gpu-worker gives it the label accelerator: nvidia-a100."""
     node = manifests.one("Node", "gpu-worker")
     node.field("metadata.labels.accelerator").equals("nvidia-a100")
+    for other in manifests.all("Node"):
+        changed = f"a manifest for {other.object_name}"
+        expect(other.object_name == "gpu-worker", "no other Node changed", changed, other.where)
 
 
 @check(
@@ -331,7 +346,15 @@ def requested(container, resource):
 
 
 def chooses(workload, labels):
-    """Whether nodeSelector and required node affinity accept a node's labels."""
+    """Whether nodeName, nodeSelector and required node affinity accept a node of these labels."""
+    pinned = workload.pod_field("nodeName").value
+    if pinned not in (None, "", labels["kubernetes.io/hostname"]):
+        return False
+    return any(accepts(workload, {**given, **labels}) for given in ANY_LINUX)
+
+
+def accepts(workload, labels):
+    """Whether nodeSelector and required node affinity accept exactly these labels."""
     selector = workload.pod_field("nodeSelector").value or {}
     terms = workload.pod_field(f"affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms").value
     if any(labels.get(key) != value for key, value in selector.items()):
