@@ -2,6 +2,7 @@
 
 from grader import check, expect, quantity
 from grader.judge.language import cron
+from grader.model.selectors import selects_by_map
 
 NAMESPACE = "ml-map"
 IMAGES = (
@@ -25,6 +26,10 @@ FINITE_KINDS = (
     "test_weekly_retrain_is_scheduled",
 )
 BY_DAY = ("nightly-score-by-day", "weekly-retrain-by-day")
+KEPT_RUNS = 4 * 7 * 24 * 3600
+"""Seconds for which the fourth weekly run back has to stay."""
+LONGEST_NIGHT = 26 * 3600
+"""Seconds that a nightly run has taken once, and may take again."""
 # The names under which the time zone database knows universal time.
 UTC = ("Etc/UTC", "UTC", "Etc/UCT", "UCT", "Etc/Zulu", "Zulu", "Etc/Universal", "Universal")
 UTC += ("Etc/GMT", "GMT", "Etc/Greenwich", "Greenwich")
@@ -94,17 +99,24 @@ def test_sentiment_api_is_online(manifests):
 @check(
     points=1,
     after="test_sentiment_api_is_online",
-    hint="Callers inside the cluster want a name and an address that outlive every Pod; nobody "
-    "outside may reach it. Which labels does it look for, and which port does the server use?",
+    hint="Callers inside the cluster, on whichever node, want a name and an address that outlive "
+    "every Pod; nobody outside may reach it, by any Service. Which labels does it look for, whose "
+    "Pods carry them, and which port does the server use?",
 )
 def test_sentiment_api_has_an_inside_address(manifests):
     """The sentiment API has a cluster address whose port 80 leads to port 8000 of its Pods."""
     service = manifests.one("Service", "sentiment-api")
     service.field("spec.type").equals("ClusterIP")
     service.field("spec.clusterIP").satisfies(lambda ip: ip != "None", "an address, not None")
-    deployment = manifests.one("Deployment", "sentiment-api")
-    service.selects(deployment)
-    service.port(80).reaches(deployment.container("server"), 8000)
+    service.field("spec.internalTrafficPolicy").equals("Cluster")
+    leads_to(manifests, service)
+    labels = manifests.one("Deployment", "sentiment-api").pod_labels()
+    for other in manifests.all("Service"):
+        if selects_by_map(other.field("spec.selector").value, labels):
+            other.field("spec.type").equals("ClusterIP")
+            other.field("spec.externalIPs").satisfies(
+                lambda ips: not ips, "none: nobody outside may reach it"
+            )
 
 
 @check(
@@ -176,27 +188,41 @@ def test_weekly_schedule(manifests):
     points=1,
     after=("test_nightly_score_is_scheduled", "test_weekly_retrain_is_scheduled"),
     hint="What happens when the clock strikes and the last run is still at work? Of the three "
-    "answers that exist, one starts a second run and one kills the first.",
+    "answers that exist, one starts a second run and one kills the first. How many Pods does one "
+    "run have at work, and does anything end it early?",
 )
 def test_runs_never_overlap(manifests):
     """While a run of either schedule is at work, no second one is started and none is killed."""
-    for kind, name in FINITE:
-        if kind == "CronJob":
-            found = manifests.one(kind, name)
-            found.field("spec.concurrencyPolicy").equals("Forbid")
+    for name in ("nightly-score", "weekly-retrain"):
+        found = manifests.one("CronJob", name)
+        found.field("spec.concurrencyPolicy").equals("Forbid")
+        at_once = found.field("spec.jobTemplate.spec.parallelism")
+        at_once.satisfies(lambda pods: pods in (None, 1), "1, so that a run is one Pod at a time")
+    # A deadline of the Job or of its Pod kills a run as surely as the next one would.
+    nightly = manifests.one("CronJob", "nightly-score")
+    job, pod = "spec.jobTemplate.spec.activeDeadlineSeconds", "activeDeadlineSeconds"
+    for deadline in (nightly.field(job), nightly.pod_field(pod)):
+        deadline.satisfies(
+            lambda seconds: seconds is None or seconds > LONGEST_NIGHT,
+            f"none, or above the {LONGEST_NIGHT} seconds that a run has taken once",
+        )
 
 
 @check(
     points=1,
     after="test_weekly_retrain_is_scheduled",
     hint="Each run leaves a finished object behind, so somebody must say how many are kept. There "
-    "is one number for those that went well and one for the others.",
+    "is one number for those that went well and one for the others. What else would remove them?",
 )
 def test_weekly_history(manifests):
     """The last four successful and the last two failed retrainings are kept."""
     found = manifests.one("CronJob", "weekly-retrain")
     found.field("spec.successfulJobsHistoryLimit").equals(4)
     found.field("spec.failedJobsHistoryLimit").equals(2)
+    found.field("spec.jobTemplate.spec.ttlSecondsAfterFinished").satisfies(
+        lambda seconds: seconds is None or seconds >= KEPT_RUNS,
+        f"none, or at least {KEPT_RUNS}, four weeks, so that four runs are still there",
+    )
 
 
 @check(
@@ -258,9 +284,7 @@ def test_partner_api_has_an_outside_address(manifests):
     service = manifests.one("Service", "partner-api")
     service.field("spec.type").equals("LoadBalancer")
     service.field("spec.externalTrafficPolicy").equals("Local")
-    deployment = manifests.one("Deployment", "partner-api")
-    service.selects(deployment)
-    service.port(80).reaches(deployment.container("server"), 8000)
+    leads_to(manifests, service)
 
 
 @check(
@@ -363,6 +387,17 @@ def on_time(cronjob, schedule, words):
     zone = cronjob.field("spec.timeZone")
     zone.satisfies(lambda name: name in UTC, "Etc/UTC, so that it does not depend on a machine")
     cronjob.field("spec.suspend").satisfies(lambda paused: not paused, "false")
+
+
+def leads_to(manifests, service):
+    """The Service leads to port 8000 of the Deployment of its name, and to no other's Pods."""
+    deployment = manifests.one("Deployment", service.object_name)
+    service.selects(deployment)
+    service.port(80).reaches(deployment.container("server"), 8000)
+    for kind in WORKLOADS:
+        for other in manifests.all(kind):
+            if other.object_name != service.object_name:
+                service.passes_over(other)
 
 
 def names_of(pods):

@@ -149,14 +149,15 @@ def test_liveness_probe(manifests):
 
 @check(
     points=0.5,
-    hint="Clients want one address inside the cluster that outlives every Pod. Which kind of "
-    "Service has one, and which port do they call?",
+    hint="Clients on every node want one address inside the cluster that outlives every Pod. Which "
+    "kind of Service has one, and which port do they call?",
 )
 def test_service_port(manifests):
     """The Service has a cluster address and offers port 80 under the name http."""
     service = manifests.one("Service", NAME)
     service.field("spec.type").equals("ClusterIP")
     service.field("spec.clusterIP").satisfies(lambda ip: ip != "None", "an address, not None")
+    service.field("spec.internalTrafficPolicy").equals("Cluster")
     service.port(80).field("name").equals("http")
     service.port(80).field("protocol").equals("TCP")
 
@@ -164,11 +165,16 @@ def test_service_port(manifests):
 @check(
     points=1,
     hint="A Service knows labels, not Deployments. Put its selector next to the labels under the "
-    "Deployment's template.",
+    "Deployment's template. And when may a Pod that it selects be sent its first request?",
 )
 def test_service_selects(manifests):
-    """The Service selects the Pods of the Deployment."""
-    manifests.one("Service", NAME).selects(manifests.one("Deployment", NAME))
+    """The Service selects the Pods of the Deployment, and leads to those that are Ready only."""
+    service = manifests.one("Service", NAME).selects(manifests.one("Deployment", NAME))
+    # With it every Pod counts as ready from its first second, so that no recording could ever show
+    # a dip: readiness would be switched off, and not kept.
+    service.field("spec.publishNotReadyAddresses").satisfies(
+        lambda early: not early, "false, so that readiness decides"
+    )
 
 
 @check(
@@ -221,7 +227,7 @@ def test_endpoints_are_the_ready_pods(recording):
     apply.endpoints(NAME).finally_(
         lambda found: {endpoint.pod for endpoint in found} == names, "the three Ready Pods"
     )
-    ports = sorted({port for endpoint in apply.endpoints(NAME).last for port in endpoint.ports})
+    ports = ports_behind_80(apply)
     expect(ports == [8000], "endpoints at port 8000", f"endpoints at port {ports}")
 
 
@@ -311,7 +317,26 @@ def is_named(service):
     return service["metadata"]["name"] == NAME
 
 
+def ports_behind_80(span):
+    """The numbers to which the EndpointSlices lead port 80, whatever else the Service offers."""
+    service = span.object("Service", NAME).last or {"spec": {}}
+    names = [p.get("name") for p in service["spec"].get("ports") or [] if p["port"] == 80]
+    mine = [
+        piece
+        for piece in span.objects("EndpointSlice").last
+        if (piece["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == NAME
+    ]
+    found = {
+        port.get("port")
+        for piece in mine
+        for port in piece.get("ports") or []
+        if piece.get("endpoints") and (port.get("name") or None) in names
+    }
+    return sorted(found, key=str)
+
+
 def runs_release(pod):
     """Whether the Pod's model server is the version of the release."""
-    images = {c["name"]: c["image"] for c in pod["spec"]["containers"]}
+    containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
+    images = {c["name"]: c["image"] for c in containers}
     return images.get("model-server") == RELEASE

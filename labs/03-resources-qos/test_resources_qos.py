@@ -39,21 +39,29 @@ def test_objects_name_their_namespace(manifests):
 
 @check(
     points=1,
-    hint="Which program, in which version, and how often? Compare names and tags letter by letter "
-    "with the README.",
+    hint="Which program, in which version, how often, and in which order? Compare names and tags "
+    "letter by letter with the README, and the probes with those of the starter.",
 )
 def test_workloads(manifests):
-    """The three Deployments run their images in the numbers asked for."""
+    """The three Deployments run their images in the numbers asked for, with their probes."""
     for name, replicas, container, image in WORKLOADS:
         deployment = manifests.one("Deployment", name)
         deployment.field("spec.replicas").equals(replicas)
         deployment.selects(deployment)
         deployment.container(container).image_is(image)
-    fetch = manifests.one("Deployment", "api-critical").init_containers()
-    names = [container.container_name for container in fetch]
-    expect("fetch-model" in names, "an init container fetch-model", ", ".join(names) or "none")
-    fetcher = manifests.one("Deployment", "api-critical").container("fetch-model")
+    for name, container in (("api-critical", "server"), ("feature-worker", "worker")):
+        server = manifests.one("Deployment", name).container(container)
+        server.probe("readiness").gets("/ready", port=8080)
+    critical = manifests.one("Deployment", "api-critical")
+    names = ", ".join(container.container_name for container in critical.init_containers())
+    first = "fetch-model" in names.split(", ")
+    expect(first, "an init container fetch-model", names or "none", critical.where)
+    fetcher = critical.container("fetch-model")
     fetcher.image_is("registry.example.com/model-fetcher:v1.0.0")
+    # As a sidecar it would copy the model while the server already looks for it.
+    fetcher.field("restartPolicy").satisfies(
+        lambda policy: policy != "Always", "none, so that it ends before the server starts"
+    )
 
 
 @check(
@@ -64,11 +72,11 @@ def test_workloads(manifests):
 def test_quota(manifests):
     """The quota bounds requests, limits and Pods of the whole namespace at the team's share."""
     quota = manifests.one("ResourceQuota", QUOTA)
-    bound(quota, "requests.cpu", "cpu").equals(quantity("40"))
-    bound(quota, "requests.memory", "memory").equals(quantity("160Gi"))
-    bound(quota, "limits.cpu").equals(quantity("80"))
-    bound(quota, "limits.memory").equals(quantity("320Gi"))
-    bound(quota, "pods").equals(quantity("80"))
+    bounds(quota, quantity("40"), "requests.cpu", "cpu")
+    bounds(quota, quantity("160Gi"), "requests.memory", "memory")
+    bounds(quota, quantity("80"), "limits.cpu")
+    bounds(quota, quantity("320Gi"), "limits.memory")
+    bounds(quota, quantity("80"), "pods")
     for narrowed in ("spec.scopes", "spec.scopeSelector"):
         quota.field(narrowed).satisfies(
             lambda scope: not scope, "no scope, so that every Pod counts"
@@ -150,9 +158,11 @@ def test_worker_limits(manifests):
 )
 def test_scratch_says_nothing(manifests):
     """The scratch Deployment has no resources of its own."""
-    notebook = manifests.one("Deployment", "scratch").container("notebook")
+    scratch = manifests.one("Deployment", "scratch")
+    notebook = scratch.container("notebook")
     for side in ("requests", "limits"):
-        notebook.field(f"resources.{side}").satisfies(lambda found: not found, "nothing")
+        for field in (notebook.field(f"resources.{side}"), scratch.pod_field(f"resources.{side}")):
+            field.satisfies(lambda found: not found, "nothing")
 
 
 @check(
@@ -202,7 +212,9 @@ def test_scratch_gets_the_defaults(recording):
     """The scratch Pod got the defaults of the LimitRange, and is therefore Burstable."""
     of_class(recording, "scratch", 1, "Burstable")
     pod = recording.during("apply").pods(of="Deployment/scratch").last[0]
-    resources = pod["spec"]["containers"][0].get("resources") or {}
+    inside = {container["name"]: container for container in pod["spec"]["containers"]}
+    expect("notebook" in inside, "a container notebook", ", ".join(inside), "Deployment/scratch")
+    resources = inside["notebook"].get("resources") or {}
     for side, resource, amount in (
         ("requests", "cpu", "250m"),
         ("requests", "memory", "512Mi"),
@@ -276,10 +288,14 @@ def test_quota_adds_up(recording):
         )
 
 
-def bound(quota, *names):
-    """The quota's line of this name; `cpu` is the short name of `requests.cpu`."""
+def bounds(quota, most, *names):
+    """The quota's line of this name says `most`; `cpu` is the short name of `requests.cpu`.
+
+    Where both names are written both count, and the smaller number rules.
+    """
     lines = [quota.field(f'spec.hard["{name}"]') for name in names]
-    return next((line for line in lines if line.written), lines[0])
+    for line in [line for line in lines if line.written] or lines[:1]:
+        line.equals(most)
 
 
 def requested(container, resource):

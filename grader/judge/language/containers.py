@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from grader.judge.failure import CheckFailed
@@ -11,6 +12,8 @@ from grader.judge.language.expectation import note, show
 from grader.judge.language.fields import Field, Node
 from grader.model.images import ImageRef
 from grader.model.manifest import FieldPath, Written
+
+TCP = "TCP"
 
 
 class Container(Node):
@@ -46,7 +49,9 @@ class Container(Node):
         words = [*(self.value.get("command") or []), *(self.value.get("args") or [])]
         plain = [str(word) for word in words]
         if plain[:2] in (["sh", "-c"], ["/bin/sh", "-c"]) and len(plain) == 3:
-            plain = shlex.split(plain[2])
+            # A line that the shell itself could not read stays as it is, and is not the one asked.
+            with suppress(ValueError):
+                plain = shlex.split(plain[2])
             plain = plain[1:] if plain[:1] == ["exec"] else plain
         if plain != expected:
             raise CheckFailed(
@@ -64,21 +69,32 @@ class Container(Node):
         return limit if request.value is None and limit.value is not None else request
 
     def has_port(self, number: int) -> Container:
-        """The container declares this containerPort."""
-        declared = [port.get("containerPort") for port in self.value.get("ports") or []]
+        """The container declares this containerPort, for TCP."""
+        declared = [
+            (port.get("containerPort"), port.get("protocol", TCP))
+            for port in self.value.get("ports") or []
+        ]
         where = self.field("ports").where
-        if number not in declared:
-            seen = ", ".join(map(show, declared)) or "no port"
-            raise CheckFailed(f"{self.name} to declare port {number}", seen, where)
+        if (number, TCP) not in declared:
+            seen = ", ".join(
+                show(port) + ("" if protocol == TCP else f" for {protocol}")
+                for port, protocol in declared
+            )
+            raise CheckFailed(f"{self.name} to declare port {number}", seen or "no port", where)
         note(f"{self.name} declares port {number}", where)
         return self
 
-    def port_number(self, port: int | str | None) -> int | None:
-        """The number that a port, given by number or by name, has in this container."""
+    def port_number(self, port: int | str | None, protocol: str | None = None) -> int | None:
+        """The number that a port, given by number or by name, has in this container.
+
+        With `protocol` a name counts only where it stands for a port of that protocol, which is
+        how a Service looks for it; a kubelet that probes does not ask.
+        """
         if isinstance(port, int):
             return port
         for declared in self.value.get("ports") or []:
-            if port is not None and declared.get("name") == port:
+            same = protocol in (None, declared.get("protocol", TCP))
+            if port is not None and declared.get("name") == port and same:
                 return int(declared["containerPort"])
         return int(port) if isinstance(port, str) and port.isdigit() else None
 
@@ -126,15 +142,15 @@ class Probe(Node):
             raise CheckFailed(
                 expected, f"a probe by {kinds[0] if kinds else 'nothing'}", self.where
             )
+        # The kubelet puts the slash before a path that has none, and asks the Pod's own address
+        # unless another host is named: then it says nothing about this container.
+        asked = "/" + str(action.get("path", "/")).removeprefix("/")
+        host, scheme = action.get("host"), str(action.get("scheme", "HTTP")).upper()
+        observed = f"GET {asked} on port {show(action.get('port'))}"
+        observed += f" of the host {host}" if host else ""
+        observed += "" if scheme == "HTTP" else f" by {scheme}"
         number = self.container.port_number(action.get("port"))
-        observed = f"GET {action.get('path', '/')} on port {show(action.get('port'))}"
-        if str(action.get("scheme", "HTTP")).upper() != "HTTP":
-            observed += f" by {action['scheme']}"
-        if (
-            action.get("path", "/") != path
-            or number != port
-            or str(action.get("scheme", "HTTP")).upper() != "HTTP"
-        ):
+        if asked != path or number != port or scheme != "HTTP" or host:
             raise CheckFailed(expected, observed, self.field("httpGet").where)
         note(f"{self.which} probe: {observed}", self.field("httpGet").where)
         return self

@@ -50,7 +50,7 @@ def parse(text: str) -> Schedule:
 
     Raises ValueError, in words for the learner, for what the API server would refuse too.
     """
-    fields = _MACROS.get(text.strip().lower(), text).split()
+    fields = _MACROS.get(text, text).split()
     if len(fields) != len(_BOUNDS):
         raise ValueError(f"a schedule has five fields, {text!r} has {len(fields)}")
     sets, stars = zip(*map(_field, fields, range(len(fields))), strict=True)

@@ -34,6 +34,13 @@ CLUSTER_SCOPED = frozenset(
     }
 )
 
+_LAWFUL = {
+    "kind-not-allowed": "objects of the kinds that this lab allows",
+    "foreign-namespace": "objects in the lab's own namespaces",
+    "duplicate-object": "each object once",
+}
+"""What must be instead, where it is the lab and not Kubernetes that objects."""
+
 
 class Manifests:
     """What a check may ask of the submission's files."""
@@ -111,7 +118,7 @@ class Manifests:
             first = problems[0]
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             raise CheckFailed(
-                "manifests that Kubernetes accepts as they are written",
+                _LAWFUL.get(first.kind, "manifests that Kubernetes accepts as they are written"),
                 f"{first.message}{more}",
                 ", ".join(str(problem.place) for problem in problems[:5]),
             )

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from grader.judge.failure import CheckFailed
-from grader.judge.language.containers import Container
+from grader.judge.language.containers import TCP, Container
 from grader.judge.language.expectation import note, show
 from grader.judge.language.fields import Field, Node, dig
 from grader.model.defaults import with_defaults
@@ -190,9 +190,9 @@ class ServicePort(Field):
         super().__init__(service.manifest, service.full, path)
 
     def reaches(self, container: Container, number: int) -> ServicePort:
-        """targetPort leads to this port of the container, by number or by name."""
-        target = self.field("targetPort")
-        resolved = container.port_number(target.value)
+        """TCP arrives at this port of the container; targetPort names it by number or by name."""
+        protocol, target = self.field("protocol").equals(TCP), self.field("targetPort")
+        resolved = container.port_number(target.value, str(protocol.value))
         observed = show(target.value) + ("" if target.written else " (the default: same as port)")
         if isinstance(target.value, str) and resolved != number:
             observed += f", which is {show(resolved)} in container {container.container_name}"

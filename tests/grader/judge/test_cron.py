@@ -39,7 +39,18 @@ def test_schedules_that_fire_otherwise_are_not(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1 30 * * *", "0 0 * *", "0 0 * * 7", "x 0 * * *", "5-1 * * * *", "*/0 * * * *", "", 1, None],
+    [
+        "1 30 * * *",
+        "0 0 * *",
+        "0 0 * * 7",
+        "x 0 * * *",
+        "5-1 * * * *",
+        "*/0 * * * *",
+        "@Daily",
+        "",
+        1,
+        None,
+    ],
 )
 def test_what_the_api_server_refuses_means_nothing(text: object) -> None:
     assert not cron.means("0 0 * * *")(text)
