@@ -160,9 +160,10 @@ def _probe(spec: Mapping[str, Any]) -> float:
 
 def _answers(server: ServerModel | None, probe: Mapping[str, Any]) -> bool:
     """Whether a server is known to answer this probe as soon as its process listens."""
-    path = (probe.get("httpGet") or {}).get("path")
-    port = (probe.get("httpGet") or {}).get("port")
-    return server is not None and path in server.live and port == server.port
+    get = probe.get("httpGet") or {}
+    if server is None or get.get("host"):
+        return False
+    return get.get("path") in server.live and get.get("port") == server.port
 
 
 _JOB_BACKOFF, _JOB_INDEX = 10.0, "batch.kubernetes.io/job-completion-index"

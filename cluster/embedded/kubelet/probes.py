@@ -37,10 +37,11 @@ def ask(probe: Json, container: Json, server: ServerModel | None, age: float, ip
     if "httpGet" in probe:
         return _http(probe["httpGet"] or {}, container, server, age, ip)
     if "tcpSocket" in probe:
-        port = _port(probe["tcpSocket"].get("port"), container)
-        if server is not None and port is not None and port == server.port:
+        socket = probe["tcpSocket"] or {}
+        port, host = _port(socket.get("port"), container), socket.get("host") or ip
+        if server is not None and port is not None and port == server.port and host == ip:
             return Answer(True)
-        return Answer(False, f"dial tcp {ip}:{port or 0}: connect: connection refused")
+        return Answer(False, f"dial tcp {host}:{port or 0}: connect: connection refused")
     port = (probe.get("grpc") or {}).get("port")
     if server is not None and port == server.port:
         return _loaded(server, age, f"service unhealthy (responded with {_NOT_SERVING})")
@@ -57,9 +58,10 @@ def _http(get: Json, container: Json, server: ServerModel | None, age: float, ip
         return Answer(False, f'couldn\'t find port: "{wanted}"')
     scheme = str(get.get("scheme") or "HTTP").lower()
     path = "/" + str(get.get("path") or "/").lstrip("/")
+    # The kubelet asks from its node: a host such as localhost is the node, where nobody listens.
     host = get.get("host") or ip
     url = f"{scheme}://{host}:{port}{path}"
-    if server is None or port != server.port:
+    if server is None or port != server.port or host != ip:
         refused = f"dial tcp {host}:{port}: connect: connection refused"
         return Answer(False, f'Get "{url}": {refused}')
     if scheme == "https":
