@@ -50,7 +50,8 @@ REFUSED = "dial tcp 10.1.2.3:{}: connect: connection refused"
             {"httpGet": {"path": "/ready", "port": 8080, "host": "localhost"}},
             99,
             False,
-            'Get "http://localhost:8080/ready": dial tcp localhost:8080: connect: connection refused',
+            'Get "http://localhost:8080/ready": '
+            "dial tcp localhost:8080: connect: connection refused",
         ),
         ({"exec": {"command": ["true"]}}, 0, True, ""),
         ({"grpc": {"port": 8080}}, 20, True, ""),
