@@ -118,7 +118,10 @@ class Probe(Node):
         self.which = which
 
     def gets(self, path: str, port: int) -> Probe:
-        """The probe sends an HTTP GET to this path and port (by number or by name)."""
+        """The probe sends an HTTP GET to this path and port (by number or by name) of the Pod.
+
+        With `host` it asks somebody else: `localhost` is the node there, not the container.
+        """
         action = self.value.get("httpGet")
         expected = f"the {self.which} probe to GET {path} on port {port}"
         if not isinstance(action, Mapping):
@@ -130,9 +133,12 @@ class Probe(Node):
         observed = f"GET {action.get('path', '/')} on port {show(action.get('port'))}"
         if str(action.get("scheme", "HTTP")).upper() != "HTTP":
             observed += f" by {action['scheme']}"
+        if action.get("host"):
+            observed += f" of {action['host']} instead of the Pod"
         if (
             action.get("path", "/") != path
             or number != port
+            or action.get("host")
             or str(action.get("scheme", "HTTP")).upper() != "HTTP"
         ):
             raise CheckFailed(expected, observed, self.field("httpGet").where)
