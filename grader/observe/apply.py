@@ -14,6 +14,7 @@ from grader.observe.isolation import ENFORCE, LEVELS, LOWEST, OURS, QUOTA, remem
 from grader.observe.kinds import Kind
 from grader.observe.stage import Stage
 from grader.observe.tempo import RESERVED, to_cluster
+from grader.observe.volumes import claim_to_real
 
 Json = dict[str, Any]
 
@@ -69,6 +70,7 @@ def send(
     sender = sender or Sender(stage.isolation.user)
     value = stage.isolation.names.object_to_real(value)
     value = stage.isolation.sizes.to_real(value)
+    value = claim_to_real(value, stage.isolation.volumes, stage.isolation.run)
     if kind.name == "Node" and not dry_run:
         remember(stage, str(value["metadata"]["name"]))
     scaled = to_cluster(value, stage.tempo)

@@ -19,7 +19,7 @@ from grader.observe.identity import RUN_LABEL
 from grader.observe.kinds import KNOWN, Kind, Kinds
 from grader.observe.names import Names
 from grader.observe.sizes import Sizes
-from grader.observe.volumes import volume_object
+from grader.observe.volumes import real_name, volume_object
 
 Json = dict[str, Any]
 Object = dict[str, Any]
@@ -87,6 +87,11 @@ class Isolation:
     def visitor(self) -> str:
         """The name of the Pod that asks Services from inside; nobody can guess it."""
         return f"mlk8s-visitor-{self.run}"
+
+    @property
+    def own_volumes(self) -> frozenset[str]:
+        """Names of the run's volumes on the cluster."""
+        return frozenset(real_name(volume, self.run) for volume in self.volumes)
 
     def allows(self, kind: str) -> bool:
         """Whether the lab allows this kind."""

@@ -19,8 +19,11 @@ SELECTED = "volume.kubernetes.io/selected-node"
 _OBSERVED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 
 
-def unheard(state: State, simulated: bool) -> str:
-    """Which component has not yet looked at something, in words; empty if all have."""
+def unheard(state: State, simulated: bool, volumes: frozenset[str] = frozenset()) -> str:
+    """Which component has not yet looked at something, in words; empty if all have.
+
+    `volumes` are those that are there, kept for claims of this run.
+    """
     for kind in _OBSERVED:
         for found in state.get(kind, {}).values():
             if not _going(found) and _behind(found):
@@ -34,7 +37,8 @@ def unheard(state: State, simulated: bool) -> str:
     for pod in state.get("Pod", {}).values():
         if not _going(pod) and (silent := _silent_about(pod, state, simulated)):
             return silent
-    return next(_without_a_word(state), "") or next(_without_slices(state), "") or miscounted(state)
+    claims = _without_a_word(state, volumes)
+    return next(claims, "") or next(_without_slices(state), "") or miscounted(state)
 
 
 def _behind(found: Object) -> bool:
@@ -94,10 +98,10 @@ def _about_claims(pod: Object, state: State) -> str:
     return "the scheduler"
 
 
-def _without_a_word(state: State) -> Iterator[str]:
+def _without_a_word(state: State, volumes: frozenset[str]) -> Iterator[str]:
     """Claims that are neither bound nor told why not: the volume controller will try again.
 
-    One that names its volume waits for it without a word.
+    One that names its volume waits for it without a word, but not if it is there.
     """
     told = {
         (event.get("involvedObject") or {}).get("uid") for event in state.get("Event", {}).values()
@@ -105,7 +109,8 @@ def _without_a_word(state: State) -> Iterator[str]:
     for claim in state.get("PersistentVolumeClaim", {}).values():
         open_ = (claim.get("status") or {}).get("phase") in (None, "Pending")
         named = (claim.get("spec") or {}).get("volumeName")
-        if open_ and not named and not _going(claim) and claim["metadata"].get("uid") not in told:
+        waits = named and named not in volumes
+        if open_ and not waits and not _going(claim) and claim["metadata"].get("uid") not in told:
             yield f"the volume controller, about {_name(claim)}"
 
 

@@ -76,7 +76,7 @@ def settle(stage: Stage, within: float) -> Outcome:
                 if again and not circling(recorder.state, waiting):
                     ends = max(ends, now + max(until for _, until in again) - recorder.clock())
                 if now >= min(ends, deadline):  # not before: it reads the whole state
-                    silent = unheard(recorder.state, stage.simulated)
+                    silent = unheard(recorder.state, stage.simulated, stage.isolation.own_volumes)
                     ends = max(ends, recorder.last_change + UNHEARD) if silent else ends
             if now < ends and now < deadline:
                 recorder.changed.wait_for(

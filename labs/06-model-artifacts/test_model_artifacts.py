@@ -1,5 +1,7 @@
 """Checks of lab 06: no replica answers before its model is there."""
 
+import re
+
 from grader import check, expect, quantity
 
 NAMESPACE = "ml-artifacts"
@@ -140,6 +142,12 @@ def test_model_volume(manifests):
     limit.at_least(quantity("2Gi")).at_most(quantity("4Gi"))
     fetch = deployment.container("fetch-model").mount("/model")
     fetch.field("name").equals(mount.field("name").value)
+    for part in ("subPath", "subPathExpr"):
+        folder = mount.field(part).value or ""
+        fetch.field(part).satisfies(
+            lambda written, folder=folder: (written or "") == folder,
+            f"{folder or 'left out'}, as in the server",
+        )
     fetch.field("readOnly").satisfies(lambda value: not value, "false, since it writes the model")
 
 
@@ -159,7 +167,9 @@ def test_fetch_comes_first(manifests):
     fetch.field("restartPolicy").satisfies(lambda policy: policy != "Always", "none: it ends")
     words = texts(manifests, fetch)
     for what, text in (("the address of the model", URL), ("its SHA-256", SHA256)):
-        found = any(text in word for word in words)
+        # With its end: model.bin.old is another file.
+        whole = re.compile(rf"{re.escape(text)}(?![\w./-])")
+        found = any(whole.search(word) for word in words)
         expect(
             found, f"{what}, {text}", f"{what}: {'there' if found else 'not there'}", fetch.where
         )
@@ -303,8 +313,12 @@ def all_workloads(manifests):
 def mounts_of(manifests, claim):
     """Workload, container's name, mount and volume of every mount of a claim."""
     for workload in all_workloads(manifests):
+        # A mount may also name a template of a StatefulSet, which makes claims of other names.
+        named = {volume.get("name") for volume in workload.pod_field("volumes").value or []}
         for container in [*workload.containers(), *workload.init_containers()]:
             for entry in container.field("volumeMounts").value or []:
+                if entry.get("name") not in named:
+                    continue
                 mount = container.mount(str(entry.get("mountPath")))
                 volume = mount.volume
                 if volume.field("persistentVolumeClaim.claimName").value == claim:
@@ -312,17 +326,39 @@ def mounts_of(manifests, claim):
 
 
 def texts(manifests, container):
-    """All that a container is told: its command, arguments and environment, ConfigMaps resolved."""
+    """All that a container is told: its command, arguments and environment, as its process sees it.
+
+    ConfigMaps are resolved, and `$(NAME)` is what the kubelet makes of it.
+    """
+    variables = {}
+    for name, text in settings(manifests, container):
+        variables[name] = expanded(text, variables)
     words = [*(container.field("command").value or []), *(container.field("args").value or [])]
+    return [expanded(str(word), variables) for word in words] + list(variables.values())
+
+
+def settings(manifests, container):
+    """Name and text of each variable, in the order in which the kubelet sets them."""
     maps = {
         found.object_name: found.field("data").value or {} for found in manifests.all("ConfigMap")
     }
+    for entry in container.field("envFrom").value or []:
+        held = maps.get((entry.get("configMapRef") or {}).get("name"), {})
+        for key, text in held.items():
+            yield f"{entry.get('prefix') or ''}{key}", str(text)
     for entry in container.field("env").value or []:
         source = ((entry.get("valueFrom") or {}).get("configMapKeyRef")) or {}
-        words.append(entry.get("value") or maps.get(source.get("name"), {}).get(source.get("key")))
-    for entry in container.field("envFrom").value or []:
-        words += maps.get((entry.get("configMapRef") or {}).get("name"), {}).values()
-    return [str(word) for word in words if word is not None]
+        held = maps.get(source.get("name"), {}).get(source.get("key"), "")
+        yield entry.get("name"), str(entry.get("value") or held)
+
+
+def expanded(text, variables):
+    """`$(NAME)` by its value, where a variable before it has that name; `$$` is a dollar."""
+    return re.sub(
+        r"\$(?:\$|\(([^()\s]+)\))",
+        lambda found: variables.get(found[1], found[0]) if found[1] else "$",
+        text,
+    )
 
 
 def bound(claim):

@@ -14,6 +14,13 @@ KUBELET = ("kubelet",)
 ENDPOINTS = ("endpointslice-controller", "endpoint-slice-controller", "endpoints-controller")
 ROLLOUT = ("kubelet", "deployment-controller")
 
+FIELDS = re.compile(
+    r"tolerations|nodeSelector|affinity|nvidia\.com/gpu|(?:readiness|liveness|startup)Probe"
+    r"|selector|(?<!match)labels|(?<![\w-])image(?![\w-])",
+    re.IGNORECASE,
+)
+"""Fields that people suspect in these five cases: an answer that lists several is none."""
+
 
 def bare(text):
     """A word as people write it: without case, with dashes for spaces."""
@@ -26,8 +33,18 @@ def names(text):
     return kind.partition(".")[0].rstrip("s"), name
 
 
-def diagnosed(manifests, recording, case, workload, *, by, field, container=("",)):
-    """The form names who decided, the cause, and what is at fault, as the cluster recorded it."""
+def is_field(said, wanted):
+    """Whether the one field that was meant is named, and none beside it."""
+    text = str(said or "")
+    found = re.search(wanted, text, re.IGNORECASE)
+    return found and all(re.search(wanted, word, re.IGNORECASE) for word in FIELDS.findall(text))
+
+
+def diagnosed(manifests, recording, case, workload, *, by, field, container=("",), or_else=None):
+    """The form names who decided, the cause, and what is at fault, as the cluster recorded it.
+
+    `or_else` is another object, with its field, whose edit repairs the same fault.
+    """
     namespace = f"case-{case}"
     chain = recording.during("broken").cause(workload, namespace)
     if chain is None:
@@ -39,6 +56,8 @@ def diagnosed(manifests, recording, case, workload, *, by, field, container=("",
     form.field("cause").satisfies(
         lambda said: bare(said) == chain.cause.word, "the word for what the cluster recorded first"
     )
+    if or_else is not None and names(form.field("object").value) == names(or_else[0]):
+        workload, field = or_else
     form.field("object").satisfies(
         lambda said: names(said) == names(workload),
         "the object that has to be edited, as Kind/name",
@@ -47,7 +66,7 @@ def diagnosed(manifests, recording, case, workload, *, by, field, container=("",
         lambda said: str(said or "").strip() in container, "the container at fault, if it is one"
     )
     form.field("field").satisfies(
-        lambda said: re.search(field, str(said or ""), re.IGNORECASE), "the field at fault"
+        lambda said: is_field(said, field), "the field at fault, and no other"
     )
 
 
@@ -150,13 +169,19 @@ def test_oomkilled_evidence(manifests, recording):
 )
 def test_endpoints_diagnosis(manifests, recording):
     """No endpoints: the diagnosis names who decided, the cause, the object and the field."""
+    name = manifests.drawn("service.name")
+    key, _, value = manifests.drawn("service.drift").partition("=")
+    scorer = manifests.maybe("Deployment", name, "case-no-endpoints")
+    labelled = scorer is not None and scorer.pod_labels().get(key) == value
     diagnosed(
         manifests,
         recording,
         "no-endpoints",
-        f"Service/{manifests.drawn('service.name')}",
+        f"Service/{name}",
         by=ENDPOINTS,
         field=r"selector",
+        # Whoever repairs the labels has to edit the Deployment.
+        or_else=(f"Deployment/{name}", r"labels") if labelled else None,
     )
 
 
@@ -204,7 +229,7 @@ def test_rollout_diagnosis(manifests, recording):
 )
 def test_rollout_evidence(manifests, recording):
     """Failed rollout: the quoted evidence was recorded and names the reason."""
-    quotes(manifests, recording, "failed-rollout", r"Readiness probe failed.*404")
+    quotes(manifests, recording, "failed-rollout", r"status ?code:? *404")
 
 
 # case-slow-start

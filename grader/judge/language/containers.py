@@ -134,7 +134,10 @@ class Probe(Node):
         self.which = which
 
     def gets(self, path: str, port: int) -> Probe:
-        """The probe sends an HTTP GET to this path and port (by number or by name)."""
+        """The probe sends an HTTP GET to this path and port (by number or by name) of the Pod.
+
+        With `host` it asks somebody else: `localhost` is the node there, not the container.
+        """
         action = self.value.get("httpGet")
         expected = f"the {self.which} probe to GET {path} on port {port}"
         if not isinstance(action, Mapping):

@@ -24,7 +24,7 @@ from grader.observe.isolation import (
 )
 from grader.observe.kinds import KNOWN, Kinds
 from grader.observe.names import Names
-from grader.observe.volumes import volume_object
+from grader.observe.volumes import claim_to_real, volume_object
 from tests.grader.observe.fakes import FakeApi
 from tests.grader.observe.samples import a_lab, an_object
 
@@ -158,5 +158,11 @@ def test_a_lab_s_volumes_are_each_run_s_own() -> None:
     assert names == ["models-abc234", "models-def567"]
     assert made[0]["spec"]["claimRef"]["namespace"] == "ml-serving-abc234"
     assert made[0]["spec"]["claimRef"]["name"] == "cache"
+    claim = {"kind": "PersistentVolumeClaim", "spec": {"volumeName": "models"}}
+    mapped = claim_to_real(claim, isolation.volumes, "def567")
+    assert mapped["spec"]["volumeName"] == "models-def567"
+    assert claim["spec"]["volumeName"] == "models"
+    other = {"kind": "PersistentVolumeClaim", "spec": {"volumeName": "models-2"}}
+    assert claim_to_real(other, isolation.volumes, "def567") is other
     with pytest.raises(ValueError, match="not the lab's"):
         a_lab(volumes=({**volume, "namespace": "elsewhere"},))

@@ -92,3 +92,9 @@ def test_a_scheduler_that_waits_for_a_volume_has_looked() -> None:
     assert unheard(state(pod, claim, refusal), simulated=True) == ""
     claim["status"]["phase"] = "Bound"
     assert unheard(state(pod, claim), simulated=True) == "the scheduler"
+
+
+def test_a_claim_that_names_a_volume_which_is_there_will_be_bound() -> None:
+    claim = thing("PersistentVolumeClaim", {"phase": "Pending"}, volumeName="models-abc234")
+    assert unheard(state(claim), True, frozenset({"models-def567"})) == ""
+    assert "the volume controller" in unheard(state(claim), True, frozenset({"models-abc234"}))
