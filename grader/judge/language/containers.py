@@ -150,7 +150,7 @@ class Probe(Node):
         asked = "/" + str(action.get("path", "/")).removeprefix("/")
         host, scheme = action.get("host"), str(action.get("scheme", "HTTP")).upper()
         observed = f"GET {asked} on port {show(action.get('port'))}"
-        observed += f" of the host {host}" if host else ""
+        observed += f" of the host {host}, not of the Pod" if host else ""
         observed += "" if scheme == "HTTP" else f" by {scheme}"
         number = self.container.port_number(action.get("port"))
         if asked != path or number != port or scheme != "HTTP" or host:

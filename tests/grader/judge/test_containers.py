@@ -64,7 +64,7 @@ def test_a_probe_that_asks_the_server(tmp_path: Path, get: str) -> None:
         # That is the node, or anybody, but not this Pod.
         (
             "{path: /ready, port: 8000, host: localhost}",
-            "GET /ready on port 8000 of the host localhost",
+            "GET /ready on port 8000 of the host localhost, not of the Pod",
         ),
     ],
 )
@@ -73,6 +73,13 @@ def test_a_probe_that_does_not(tmp_path: Path, get: str, observed: str) -> None:
     with pytest.raises(CheckFailed) as failed:
         container.probe("readiness").gets("/ready", port=8000)
     assert failed.value.observed == observed
+
+
+def test_a_probe_by_a_command(tmp_path: Path) -> None:
+    container = server(tmp_path, "readinessProbe: {exec: {command: [cat, /ready]}}")
+    with pytest.raises(CheckFailed, match="readiness probe to GET /ready on port 8000") as failed:
+        container.probe("readiness").gets("/ready", port=8000)
+    assert failed.value.observed == "a probe by exec"
 
 
 @pytest.mark.parametrize("port", ["{port: 80, targetPort: 8000}", "{port: 80, targetPort: http}"])
