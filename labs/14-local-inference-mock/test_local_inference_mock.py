@@ -128,7 +128,15 @@ def test_nginx_predict(manifests):
 )
 def test_image(manifests):
     """The container server runs nginx:1.27-alpine."""
-    server_of(manifests).image_is("nginx:1.27-alpine")
+    server = server_of(manifests).image_is("nginx:1.27-alpine")
+    words = [*(server.field("command").value or []), *(server.field("args").value or [])]
+    # With another command the image is only a file system, and nothing answers.
+    expect(
+        not words or any("nginx" in str(word) for word in words),
+        "the image's own command, or another that starts nginx",
+        " ".join(map(str, words)) or "the image's own command",
+        server.field("command" if server.field("command").written else "args").where,
+    )
 
 
 @check(
@@ -163,6 +171,7 @@ def test_config_is_mounted(manifests):
     server = server_of(manifests)
     mount = server.mount("/etc/nginx/conf.d")
     mount.field("subPath").is_absent()
+    mount.field("subPathExpr").is_absent()
     volume = mount.volume
     sources = config_maps_in(volume.value)
     names = ", ".join(str(source.get("name")) for source in sources) or "no ConfigMap"
@@ -288,9 +297,11 @@ def test_accepted(recording):
     "Ready: its node, its image, or its probe?",
 )
 def test_rollout_completes(recording):
-    """The rollout completes with two Ready Pods."""
+    """The rollout completes with every replica Ready, two or more."""
     apply = recording.during("apply")
-    apply.ready_pods(of=WORKLOAD).finally_(lambda ready: len(ready) == 2, "two")
+    # An autoscaler whose minimum is above two asks for more, and gets them.
+    wanted = max(2, apply.replicas(of=WORKLOAD).last or 0)
+    apply.ready_pods(of=WORKLOAD).finally_(lambda ready: len(ready) == wanted, str(wanted))
     apply.object("Deployment", NAME).finally_(rolled_out, "rolled out completely")
 
 
@@ -302,11 +313,11 @@ def test_rollout_completes(recording):
     "its port, to enter the Service's EndpointSlice?",
 )
 def test_endpoints(recording):
-    """The Service's endpoints are the two Ready Pods, at port 8000."""
+    """The Service's endpoints are the Ready Pods, at port 8000."""
     apply = recording.during("apply")
     names = {pod["metadata"]["name"] for pod in apply.ready_pods(of=WORKLOAD).last}
     apply.endpoints(NAME).finally_(
-        lambda found: {endpoint.pod for endpoint in found} == names, "the two Ready Pods"
+        lambda found: {endpoint.pod for endpoint in found} == names, "the Ready Pods"
     )
     ports = sorted({port for endpoint in apply.endpoints(NAME).last for port in endpoint.ports})
     expect(ports == [8000], "endpoints at port 8000", f"endpoints at port {ports}")
@@ -335,7 +346,7 @@ def test_prediction_arrives(recording):
 def test_cleanup(recording):
     """After the workload has run, its namespace is deleted and nothing of it is left behind."""
     recording.ready_pods(of=WORKLOAD).eventually(
-        lambda ready: len(ready) == 2, "two, before anything was deleted"
+        lambda ready: len(ready) >= 2, "two, before anything was deleted"
     )
     recording.object("Namespace", NAMESPACE).eventually(
         lambda namespace: namespace is not None, "there before it was deleted"
@@ -378,9 +389,14 @@ def files_of(source):
 def cpu_utilisation(autoscaler):
     """The CPU utilisation that an HPA aims at, in per cent, or None."""
     for metric in autoscaler.field("spec.metrics").value or []:
-        resource = metric.get("resource") or {}
-        if metric.get("type") == "Resource" and resource.get("name") == "cpu":
-            return (resource.get("target") or {}).get("averageUtilization")
+        # Of all containers of the Pod together, or of the one that serves.
+        kind = "containerResource" if metric.get("type") == "ContainerResource" else "resource"
+        resource = metric.get(kind) or {}
+        ours = kind == "resource" or resource.get("container") == "server"
+        if metric.get("type") in ("Resource", "ContainerResource") and ours:
+            used = (resource.get("target") or {}).get("averageUtilization")
+            if resource.get("name") == "cpu" and used is not None:
+                return used
     return autoscaler.field("spec.targetCPUUtilizationPercentage").value
 
 

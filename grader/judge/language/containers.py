@@ -118,7 +118,11 @@ class Probe(Node):
         self.which = which
 
     def gets(self, path: str, port: int) -> Probe:
-        """The probe sends an HTTP GET to this path and port (by number or by name)."""
+        """The probe sends an HTTP GET to this path and port (by number or by name) of its own Pod.
+
+        `host` is the address that the kubelet connects to, so with one the probe says something
+        about somebody else; the Host header belongs under `httpHeaders`.
+        """
         action = self.value.get("httpGet")
         expected = f"the {self.which} probe to GET {path} on port {port}"
         if not isinstance(action, Mapping):
@@ -127,12 +131,16 @@ class Probe(Node):
                 expected, f"a probe by {kinds[0] if kinds else 'nothing'}", self.where
             )
         number = self.container.port_number(action.get("port"))
-        observed = f"GET {action.get('path', '/')} on port {show(action.get('port'))}"
+        asked = str(action.get("path") or "/")
+        observed = f"GET {asked} on port {show(action.get('port'))}"
         if str(action.get("scheme", "HTTP")).upper() != "HTTP":
             observed += f" by {action['scheme']}"
+        if action.get("host"):
+            observed += f" of host {action['host']}, not of the Pod"
         if (
-            action.get("path", "/") != path
+            f"/{asked.removeprefix('/')}" != path  # the kubelet begins every path with a slash
             or number != port
+            or action.get("host")
             or str(action.get("scheme", "HTTP")).upper() != "HTTP"
         ):
             raise CheckFailed(expected, observed, self.field("httpGet").where)
