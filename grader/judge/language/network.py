@@ -34,7 +34,6 @@ Json = Mapping[str, Any]
 Direction = Literal["Ingress", "Egress"]
 Port = tuple[int, str]
 """A number and its protocol: (53, "UDP")."""
-PROTOCOLS = ("TCP", "UDP", "SCTP")
 LAST_PORT = 65535
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label with its own name that the API server gives to every namespace."""
@@ -96,21 +95,24 @@ class Network:
         What the policies say changes only at a number that is written in one of them. So whoever
         may reach any port at all that is not spared may reach one of these: the first and the last
         port there is, every number written, every named port of the target and every spared one,
-        each with its neighbours.
+        each with its neighbours. A protocol that nobody writes is as open as TCP, or less.
         """
-        numbers = {1, LAST_PORT, *(number for number, _ in (*target.ports.values(), *spared))}
+        known = [*target.ports.values(), *spared]
+        numbers = {1, LAST_PORT, *(number for number, _ in known)}
+        protocols = {"TCP", *(protocol for _, protocol in known)}
         for policy in self._policies:
             for rule in (*_list(_spec(policy).get("ingress")), *_list(_spec(policy).get("egress"))):
                 for entry in _list(rule.get("ports")) if isinstance(rule, Mapping) else []:
                     if isinstance(entry, Mapping):
                         written = (entry.get("port"), entry.get("endPort"))
                         numbers |= {number for number in written if isinstance(number, int)}
+                        protocols.add(str(entry.get("protocol") or "TCP"))
         near = {number + step for number in numbers for step in (-1, 0, 1)}
         return [
             (number, protocol)
             for number in sorted(near)
             if 1 <= number <= LAST_PORT
-            for protocol in PROTOCOLS
+            for protocol in sorted(protocols)
         ]
 
     def isolated(self, pod: Peer, direction: Direction) -> bool:
