@@ -71,8 +71,18 @@ class ManifestObject(Node):
         """What one Pod requests as the scheduler counts it: cores of `cpu`, bytes of `memory`.
 
         Containers and sidecars are added up; an init container counts with the sidecars before it
-        where that is more. 0 where nothing is requested, or nothing that is a quantity.
+        where that is more. What the Pod requests as a whole (`spec.resources`) stands instead of
+        the sum. 0 where nothing is requested, or nothing that is a quantity.
         """
+        requests, limits = (self.pod_field(f"resources.{word}") for word in ("requests", "limits"))
+        every = [*self.containers(), *self.init_containers()]
+        if requests.field(resource).value is not None:
+            return _number(requests.field(resource).value)
+        # The API server takes the whole limit only where no container says what it needs.
+        if limits.field(resource).value is not None and not any(
+            container.requested(resource).value for container in every
+        ):
+            return _number(limits.field(resource).value)
         sidecars = before = 0.0
         for container in self.init_containers():
             amount = _amount(container, resource)
@@ -219,7 +229,11 @@ def _scaled(value: Any, total: int, rounding: Any) -> int | None:
 
 
 def _amount(container: Container, resource: str) -> float:
+    return _number(container.requested(resource).value)
+
+
+def _number(value: Any) -> float:
     try:
-        return float(quantity(container.requested(resource).value or 0).value)
+        return float(quantity(value or 0).value)
     except ValueError:
         return 0.0
