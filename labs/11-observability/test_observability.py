@@ -1,5 +1,6 @@
 """Checks of lab 11: alerts that are worth waking up for."""
 
+import re
 from urllib.parse import urlsplit
 
 from grader import check, expect
@@ -28,6 +29,11 @@ NEEDED = (
 )
 HARMLESS = ("logger", "input_chars")
 SENSITIVE = ("input_text", "user_email", "authorization", "client_ip")
+# kubectl, or k, with a command that shows something; in a sentence or in backticks is as good.
+LOOK = re.compile(
+    r"(?<![\w./-])(k|kubectl)\s[^;|&`]*?\b"
+    r"(get|describe|logs?|events|top|rollout|exec|debug|attach|port-forward|wait|auth|explain)\b"
+)
 
 
 @check(
@@ -171,8 +177,8 @@ def test_next_steps(manifests):
         expect(link not in seen, f"another runbook than that of {seen.get(link)}", link, where)
         seen[link] = name
         first = annotation(alert, "look_first")
-        command = any(word in ("k", "kubectl") for word in first.split())
-        expect(command, f"look_first of {name} with a kubectl command", first or "nothing", where)
+        expected = f"look_first of {name} with a kubectl command that shows something"
+        expect(LOOK.search(first), expected, first or "nothing", where)
 
 
 @check(
@@ -287,6 +293,18 @@ def test_quiet_through_a_burst(recording):
 
 
 @check(
+    points=2,
+    needs="control-plane",
+    after=READABLE,
+    hint="Everything in this situation is within the limits of the table. Which of your alerts "
+    "draws its line elsewhere, or counts what the table does not count?",
+)
+def test_quiet_within_the_limits(recording):
+    """No alert fires while much is strained and nothing is beyond the limits of the table."""
+    stays_quiet(recording, "strained")
+
+
+@check(
     points=1,
     hint="With which fields of the line would you have found last week's incident: which request, "
     "which model, what went wrong?",
@@ -367,10 +385,14 @@ def is_scraped(pod):
 
 
 def fires(recording, alert, incident):
-    """The alert fires 15 minutes after its incident began, and still does at its end."""
-    answer = outcome(recording, f"{alert}/{incident}")
-    expected = f"{alert} to be firing in given/incident-{incident}.yaml"
-    expect(answer.ok, expected, f"promtool: {answer.message or 'SUCCESS'}", answer.place)
+    """The alert fires 15 minutes after its incident began, and still does at its end.
+
+    It also does where the incident is small, just beyond the limit of the table.
+    """
+    for test, file in ((incident, f"incident-{incident}"), ("just-above", "just-above")):
+        answer = outcome(recording, f"{alert}/{test}")
+        expected = f"{alert} to be firing in given/{file}.yaml"
+        expect(answer.ok, expected, f"promtool: {answer.message or 'SUCCESS'}", answer.place)
 
 
 def stays_quiet(recording, situation):

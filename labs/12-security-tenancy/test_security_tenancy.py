@@ -124,6 +124,7 @@ def test_pods_carry_no_token(recording):
 @check(
     points=2,
     needs="control-plane",
+    explain=False,  # the Pods that had to be refused explain nothing here
     hint="`k auth can-i --as=system:serviceaccount:team-a:deployer --list -n team-a` shows what "
     "you have given. A rollout changes one kind, and watches two others.",
 )
@@ -135,6 +136,7 @@ def test_deployer_may_roll_out(recording):
 @check(
     points=2,
     needs="control-plane",
+    explain=False,  # the Pods that had to be refused explain nothing here
     hint="Who may create a Pod, or run a command in one, can read whatever the Pod can. Which "
     "verbs and resources does a rollout not need?",
 )
@@ -147,6 +149,7 @@ def test_deployer_may_nothing_else(manifests, recording):
 @check(
     points=1,
     needs="control-plane",
+    explain=False,  # the Pods that had to be refused explain nothing here
     hint="The server answers requests. Which of your bindings names its account, or a group that "
     "it belongs to?",
 )

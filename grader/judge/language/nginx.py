@@ -280,7 +280,8 @@ def _twice(block: list[Statement]) -> tuple[str, int] | None:
     seen: set[object] = set()
     for statement in block:
         if statement["directive"] == "listen" and (listen := _listen(statement["args"])):
-            address = "0.0.0.0" if listen.address in _EVERY_IPV4_ADDRESS else listen.address
+            every = listen.address in _EVERY_IPV4_ADDRESS
+            address = _EVERY_IPV4_ADDRESS[-1] if every else listen.address
             key, words = (address, listen.port), f"a duplicate listen {address}:{listen.port}"
             if key in seen:
                 return words, statement["line"]
