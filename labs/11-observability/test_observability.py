@@ -205,7 +205,7 @@ READABLE = ("test_promtool_accepts_the_rules", "test_five_alerts")
     "that both sides have the same labels?",
 )
 def test_errors_alert_fires(recording):
-    """InferenceErrorsHigh fires while a fifth of all requests end with an error."""
+    """InferenceErrorsHigh fires while a fifth of all requests end with an error, or 7 %."""
     fires(recording, "InferenceErrorsHigh", "errors")
 
 
@@ -217,7 +217,7 @@ def test_errors_alert_fires(recording):
     "quantile, and which label must survive the sum?",
 )
 def test_latency_alert_fires(recording):
-    """InferenceLatencyHigh fires when one request in ten takes two seconds after a rollout."""
+    """InferenceLatencyHigh fires when after a rollout one request in ten is slow, or 7 %."""
     fires(recording, "InferenceLatencyHigh", "latency")
 
 
