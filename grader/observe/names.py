@@ -109,6 +109,8 @@ class Names:
             return value
         if _means_namespace(path):
             return self._one(value)
+        if path == ("subjects", "name") and (account := _ACCOUNTS.match(value)):
+            return account[1] + self._one(account[2]) + account[3]
         if _may_hold_dns(path) and self._dns is not None:
             return self._dns.sub(lambda match: self._real[match.group()], value)
         return value
@@ -135,6 +137,9 @@ def _means_namespace(path: tuple[str, ...]) -> bool:
         return path == ("metadata", "namespace")
     return last in ("namespace", "namespaces")
 
+
+_ACCOUNTS = re.compile(r"(system:serviceaccounts?:)([^:]+)((?::.*)?)")
+"""An account as a User, or all accounts of a namespace as a Group, as a binding may name them."""
 
 _LABELS = ("labels", "annotations", "matchLabels", "selector", "nodeSelector")
 """Mappings whose keys are free: one called "namespace" means nothing."""

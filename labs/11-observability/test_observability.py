@@ -1,5 +1,6 @@
 """Checks of lab 11: alerts that are worth waking up for."""
 
+import re
 from urllib.parse import urlsplit
 
 from grader import check, expect
@@ -15,19 +16,11 @@ SEVERITY = {
     "ModelLoadFailing": "ticket",
     "EmbeddingQueueStale": "ticket",
 }
-NEEDED = (
-    "ts",
-    "level",
-    "msg",
-    "request_id",
-    "model_version",
-    "code",
-    "duration_ms",
-    "validation_error",
-    "dependency_error",
+# kubectl, or k, with a command that shows something; in a sentence or in backticks is as good.
+LOOK = re.compile(
+    r"(?<![\w./-])(k|kubectl)\s[^;|&`]*?\b"
+    r"(get|describe|logs?|events|top|rollout|exec|debug|attach|port-forward|wait|auth|explain)\b"
 )
-HARMLESS = ("logger", "input_chars")
-SENSITIVE = ("input_text", "user_email", "authorization", "client_ip")
 
 
 @check(
@@ -171,8 +164,8 @@ def test_next_steps(manifests):
         expect(link not in seen, f"another runbook than that of {seen.get(link)}", link, where)
         seen[link] = name
         first = annotation(alert, "look_first")
-        command = any(word in ("k", "kubectl") for word in first.split())
-        expect(command, f"look_first of {name} with a kubectl command", first or "nothing", where)
+        expected = f"look_first of {name} with a kubectl command that shows something"
+        expect(LOOK.search(first), expected, first or "nothing", where)
 
 
 @check(
@@ -199,7 +192,7 @@ READABLE = ("test_promtool_accepts_the_rules", "test_five_alerts")
     "that both sides have the same labels?",
 )
 def test_errors_alert_fires(recording):
-    """InferenceErrorsHigh fires while a fifth of all requests end with an error."""
+    """InferenceErrorsHigh fires while a fifth of all requests end with an error, or 7 %."""
     fires(recording, "InferenceErrorsHigh", "errors")
 
 
@@ -211,7 +204,7 @@ def test_errors_alert_fires(recording):
     "quantile, and which label must survive the sum?",
 )
 def test_latency_alert_fires(recording):
-    """InferenceLatencyHigh fires when one request in ten takes two seconds after a rollout."""
+    """InferenceLatencyHigh fires when after a rollout one request in ten is slow, or 7 %."""
     fires(recording, "InferenceLatencyHigh", "latency")
 
 
@@ -287,32 +280,15 @@ def test_quiet_through_a_burst(recording):
 
 
 @check(
-    points=1,
-    hint="With which fields of the line would you have found last week's incident: which request, "
-    "which model, what went wrong?",
+    points=2,
+    needs="control-plane",
+    after=READABLE,
+    hint="Everything in this situation is within the limits of the table. Which of your alerts "
+    "draws its line elsewhere, or counts what the table does not count?",
 )
-def test_log_policy_keeps_what_is_needed(manifests):
-    """The log policy keeps the nine fields that an incident is solved with."""
-    allowed, where = allowed_fields(manifests)
-    missing = [name for name in NEEDED if name not in allowed]
-    expect(not missing, f"the field {(missing or NEEDED)[0]} in allow", ", ".join(allowed), where)
-
-
-@check(
-    points=1,
-    hint="A deny-list is a promise to foresee every future field. What must happen to a field that "
-    "nobody has thought of, and who wrote the text in this line?",
-)
-def test_log_policy_drops_what_is_sensitive(manifests):
-    """The log policy drops all that it does not name, and names nothing that a user sent."""
-    form = manifests.form("log-policy.yaml")
-    form.field("default").equals("drop")
-    allowed, where = allowed_fields(manifests)
-    for name in allowed:
-        sensitive = name in SENSITIVE
-        expect(not sensitive, f"{name} not to be logged", f"allow holds {name}", where)
-        known = name in NEEDED + HARMLESS
-        expect(known, "exact names of fields of the log line", f"allow holds {name}", where)
+def test_quiet_within_the_limits(recording):
+    """No alert fires while much is strained and nothing is beyond the limits of the table."""
+    stays_quiet(recording, "strained")
 
 
 def rules_form(manifests):
@@ -353,13 +329,6 @@ def annotation(alert, key):
     return " ".join(str(mapping(alert.get("annotations")).get(key) or "").split())
 
 
-def allowed_fields(manifests):
-    """The field names under allow, and the place."""
-    field = manifests.form("log-policy.yaml").field("allow")
-    field.satisfies(lambda value: isinstance(value, list) and value, "a list of field names")
-    return [str(name) for name in field.value], field.where
-
-
 def is_scraped(pod):
     """Whether the Pod asks to be scraped."""
     annotations = pod["metadata"].get("annotations") or {}
@@ -367,10 +336,14 @@ def is_scraped(pod):
 
 
 def fires(recording, alert, incident):
-    """The alert fires 15 minutes after its incident began, and still does at its end."""
-    answer = outcome(recording, f"{alert}/{incident}")
-    expected = f"{alert} to be firing in given/incident-{incident}.yaml"
-    expect(answer.ok, expected, f"promtool: {answer.message or 'SUCCESS'}", answer.place)
+    """The alert fires 15 minutes after its incident began, and still does at its end.
+
+    It also does where the incident is small, just beyond the limit of the table.
+    """
+    for test, file in ((incident, f"incident-{incident}"), ("just-above", "just-above")):
+        answer = outcome(recording, f"{alert}/{test}")
+        expected = f"{alert} to be firing in given/{file}.yaml"
+        expect(answer.ok, expected, f"promtool: {answer.message or 'SUCCESS'}", answer.place)
 
 
 def stays_quiet(recording, situation):

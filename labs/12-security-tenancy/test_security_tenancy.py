@@ -1,7 +1,6 @@
 """Checks of lab 12: two teams, one cluster, and no surprises."""
 
 from grader import check, expect, note
-from grader.judge.language.reach import address, pod
 from grader.model.images import ImageRef
 
 TEAMS = ("team-a", "team-b")
@@ -10,16 +9,7 @@ ENFORCE = "pod-security.kubernetes.io/enforce"
 DIGEST = "sha256:4c1d8e0a5b7f9263d1e4c7a8b0f2d5936e8a1c4b7d0f3e6a9c2b5d8e1f4a7c03"
 IMAGE = f"registry.example.com/sentiment-guarded@{DIGEST}"
 SECRET = "feature-store-credentials"  # noqa: S105 - its name
-
-GATEWAY = pod("gateway", "gateway", {"app": "gateway"})
-FEATURES = pod("feature-store", "features", {"app": "feature-store"})
-DNS = pod("kube-dns", "kube-system", {"k8s-app": "kube-dns"}, {"dns": (53, "UDP")})
-STORAGE = address("198.51.100.40")
-WORLD = address("203.0.113.9")
-TRAINER = pod("trainer", "team-b", {"app": "trainer"})
-# Pods that nobody wrote a policy for, one in each namespace.
-NOTEBOOK_A = pod("notebook", "team-a", {"app": "notebook"})
-NOTEBOOK_B = pod("notebook", "team-b", {"app": "notebook"})
+FOLDER = "/var/run/feature-store"
 
 
 @check(
@@ -95,6 +85,18 @@ def test_careless_pods_are_refused(recording):
 
 @check(
     points=1,
+    hint="Other teams' policies and dashboards know this server by its label, the gateway by its "
+    "port. And when may the first request come?",
+)
+def test_server_is_as_others_know_it(manifests):
+    """The Pods are labelled app: sentiment, declare port 8000 and tell when they are ready."""
+    deployment = manifests.one("Deployment", "sentiment", "team-a")
+    deployment.field("spec.template.metadata.labels.app").equals("sentiment")
+    server(manifests).has_port(8000).probe("readiness").gets("/ready", port=8000)
+
+
+@check(
+    points=1,
     hint="Without an account of its own a Pod runs as `default`, with whatever anybody has ever "
     "bound to that. Which field of the Pod names another?",
 )
@@ -122,6 +124,7 @@ def test_pods_carry_no_token(recording):
 @check(
     points=2,
     needs="control-plane",
+    explain=False,  # the Pods that had to be refused explain nothing here
     hint="`k auth can-i --as=system:serviceaccount:team-a:deployer --list -n team-a` shows what "
     "you have given. A rollout changes one kind, and watches two others.",
 )
@@ -133,23 +136,28 @@ def test_deployer_may_roll_out(recording):
 @check(
     points=2,
     needs="control-plane",
+    explain=False,  # the Pods that had to be refused explain nothing here
     hint="Who may create a Pod, or run a command in one, can read whatever the Pod can. Which "
     "verbs and resources does a rollout not need?",
 )
-def test_deployer_may_nothing_else(recording):
+def test_deployer_may_nothing_else(manifests, recording):
     """The deployer may not read Secrets, enter Pods, delete, grant rights, or leave team-a."""
     may(recording, "deployer-may-not", False)
+    holds_nothing(manifests, "deployer", "team-b")
 
 
 @check(
     points=1,
     needs="control-plane",
+    explain=False,  # the Pods that had to be refused explain nothing here
     hint="The server answers requests. Which of your bindings names its account, or a group that "
     "it belongs to?",
 )
-def test_server_may_nothing(recording):
+def test_server_may_nothing(manifests, recording):
     """The server's account may do nothing at all on the API."""
     may(recording, "server-may-not", False)
+    for team in TEAMS:
+        holds_nothing(manifests, "sentiment-sa", team)
 
 
 @check(
@@ -198,14 +206,15 @@ def test_image_by_digest(manifests):
 def test_secret_is_a_file(manifests):
     """The credentials are a read-only file of mode 0400 that the server's group may read."""
     deployment = manifests.one("Deployment", "sentiment", "team-a")
-    mount = server(manifests).mount("/var/run/feature-store")
-    volume = mount.volume
-    mode, where = token_mode(volume)
-    observed = (
-        f"mode {mode:04o}" if isinstance(mode, int) else f"no volume of {SECRET} with key token"
-    )
-    expect(mode == 0o400, f"the key token of the Secret {SECRET} with mode 0400", observed, where)
-    mount.field("readOnly").equals(True)
+    files = token_files(server(manifests))
+    inside = [(mount, mode) for mount, path, mode in files if path.startswith(f"{FOLDER}/")]
+    seen = ", ".join(path for _, path, _ in files) or "in no volume that the container mounts"
+    where = server(manifests).field("volumeMounts").where
+    expect(inside, f"the key token of the Secret {SECRET} as a file under {FOLDER}", seen, where)
+    for mount, mode in inside:
+        observed = f"mode {mode:04o}" if isinstance(mode, int) else f"mode {mode!r}"
+        expect(mode == 0o400, f"the file of {SECRET} with mode 0400", observed, mount.volume.where)
+        mount.field("readOnly").equals(True)
     group = deployment.pod_field("securityContext.fsGroup")
     group.satisfies(lambda value: isinstance(value, int) and value > 0, "a group that is not root")
 
@@ -241,100 +250,9 @@ def test_two_replicas_are_ready(recording):
     )
 
 
-@check(
-    points=2,
-    hint="Two selectors in one entry mean both; two entries mean either. Which of the two have you "
-    "written, and who else matches?",
-)
-def test_only_the_gateway_gets_in(manifests):
-    """The gateway reaches the server at port 8000; nobody else does, and at no other port."""
-    net = network(manifests)
-    target = net.workload(WORKLOAD, "team-a")
-    net.reaches(GATEWAY, target, 8000)
-    net.blocks(pod("debug", "gateway", {"app": "debug"}), target, 8000)
-    net.blocks(pod("impostor", "team-b", {"app": "gateway"}), target, 8000)
-    net.blocks(pod("impostor", "team-a", {"app": "gateway"}), target, 8000)
-    net.blocks(pod("impostor", "default", {"app": "gateway"}), target, 8000)
-    net.blocks(pod("anybody", "default"), target, 8000)
-    for stranger in (NOTEBOOK_A, TRAINER, FEATURES, WORLD):
-        net.blocks(stranger, target, 8000)
-    net.blocks(GATEWAY, target, 9000)
-
-
-@check(
-    points=2,
-    hint="A policy with ingress rules says nothing about what goes out unless its policyTypes do. "
-    "To which Pods, in which namespace, at which port does the server connect?",
-)
-def test_server_goes_out_to_the_feature_store_only(manifests):
-    """The server reaches the feature store at port 6379, and nothing else but DNS."""
-    net = network(manifests)
-    source = net.workload(WORKLOAD, "team-a")
-    net.reaches(source, FEATURES, 6379)
-    net.blocks(source, FEATURES, 22)
-    net.blocks(source, pod("admin", "features", {"app": "admin"}), 6379)
-    net.blocks(source, pod("impostor", "team-b", {"app": "feature-store"}), 6379)
-    for target, port in ((GATEWAY, 8000), (NOTEBOOK_A, 8888), (WORLD, 443), (STORAGE, 443)):
-        net.blocks(source, target, port)
-
-
-@check(
-    points=1,
-    hint="Before the server connects anywhere it asks for an address. Which port, and which two "
-    "protocols?",
-)
-def test_names_can_be_resolved(manifests):
-    """The server and the trainer can ask the cluster's DNS, by UDP and by TCP."""
-    net = network(manifests)
-    for source in (net.workload(WORKLOAD, "team-a"), TRAINER):
-        for protocol in ("UDP", "TCP"):
-            net.reaches(source, DNS, 53, protocol)
-        net.blocks(source, pod("other", "kube-system", {"k8s-app": "metrics-server"}), 443)
-
-
-@check(
-    points=1.5,
-    hint="Somebody will start a notebook next week. Which of your policies selects a Pod that has "
-    "none of your labels, in each namespace and in each direction?",
-)
-def test_everything_is_denied_by_default(manifests):
-    """A Pod that no other policy names gets nothing in and nothing out, in both namespaces."""
-    net = network(manifests)
-    for notebook in (NOTEBOOK_A, NOTEBOOK_B):
-        neighbour = pod("neighbour", str(notebook.namespace), {"app": "neighbour"})
-        for source in (neighbour, GATEWAY, WORLD):
-            net.blocks(source, notebook, 8888)
-        for target, port in ((WORLD, 443), (neighbour, 8888), (FEATURES, 6379), (STORAGE, 443)):
-            net.blocks(notebook, target, port)
-
-
-@check(
-    points=2,
-    hint="Object storage is an address, not a Pod. How is an address written, and how much of the "
-    "internet does your block hold besides?",
-)
-def test_trainer_reaches_its_storage_only(manifests):
-    """The trainer reaches object storage at port 443 and never the inference of team-a."""
-    net = network(manifests)
-    net.reaches(TRAINER, STORAGE, 443)
-    net.blocks(TRAINER, STORAGE, 80)
-    net.blocks(TRAINER, WORLD, 443)
-    net.blocks(TRAINER, address("198.51.100.41"), 443)
-    net.blocks(TRAINER, net.workload(WORKLOAD, "team-a"), 8000)
-    for target, port in ((GATEWAY, 8000), (FEATURES, 6379), (NOTEBOOK_B, 8888)):
-        net.blocks(TRAINER, target, port)
-    for source in (GATEWAY, NOTEBOOK_B, WORLD):
-        net.blocks(source, TRAINER, 8080)
-
-
 def server(manifests):
     """The container that serves."""
     return manifests.one("Deployment", "sentiment", "team-a").container("model-server")
-
-
-def network(manifests):
-    """The policies of the files, among the namespaces of the README."""
-    return manifests.network({"gateway": {}, "features": {}, "kube-system": {}, "default": {}})
 
 
 def answered(recording, step):
@@ -361,29 +279,56 @@ def token_volumes(found):
     ]
 
 
-def token_mode(volume):
-    """The mode of the Secret's file `token` in a volume, and the place; None where it is not."""
-    secret = volume.field("secret").value
-    if isinstance(secret, dict):
-        return file_mode(secret, secret.get("secretName"), secret.get("defaultMode")), volume.where
-    projected = volume.field("projected").value
-    for source in (projected or {}).get("sources") or []:
-        part = source.get("secret")
-        if isinstance(part, dict):
-            mode = file_mode(part, part.get("name"), projected.get("defaultMode"))
-            if mode is not None:
-                return mode, volume.where
-    return None, volume.where
+def holds_nothing(manifests, account, team):
+    """No RoleBinding of the files in this namespace gives any right to an account of team-a."""
+    for binding in manifests.all("RoleBinding"):
+        role = manifests.maybe("Role", str(binding.field("roleRef.name").value), team)
+        if binding.namespace != team or role is None or not role.field("rules").value:
+            continue
+        for subject in binding.field("subjects").value or []:
+            expect(
+                not names(subject, account),
+                f"no right for ServiceAccount/{account} in {team}",
+                f"{binding.manifest} binds {subject.get('kind')} {subject.get('name')}",
+                binding.where,
+            )
 
 
-def file_mode(source, name, default):
-    """The mode that the key token gets from one source."""
-    if name != SECRET:
-        return None
-    items = source.get("items")
-    if not items:
-        return default
-    for item in items:
-        if item.get("key") == "token":
-            return item.get("mode", default)
-    return None
+def names(subject, account):
+    """Whether a subject of a binding is this account of team-a, or a group that it belongs to."""
+    kind, name = subject.get("kind"), subject.get("name")
+    if kind == "ServiceAccount":
+        return (subject.get("namespace"), name) == ("team-a", account)
+    groups = ("system:serviceaccounts", "system:serviceaccounts:team-a", "system:authenticated")
+    return name == f"system:serviceaccount:team-a:{account}" if kind == "User" else name in groups
+
+
+def token_files(container):
+    """Where the container finds the Secret's key token: the mount, the file's path and its mode."""
+    found = []
+    for entry in container.field("volumeMounts").value or []:
+        mount = container.mount(entry["mountPath"])
+        part, base = entry.get("subPath") or "", str(entry["mountPath"]).rstrip("/")
+        for path, mode in token_in(mount.volume.value):
+            # subPath shows one file or folder of the volume at the mount's path.
+            if not part:
+                found.append((mount, f"{base}/{path}", mode))
+            elif path == part or path.startswith(f"{part}/"):
+                found.append((mount, base + path.removeprefix(part), mode))
+    return found
+
+
+def token_in(volume):
+    """Path and mode of each file that a volume makes of the Secret's key token."""
+    secret, projected = volume.get("secret") or {}, volume.get("projected") or {}
+    sources = [(secret, secret.get("secretName"), secret.get("defaultMode"))]
+    for source in projected.get("sources") or []:
+        part = source.get("secret") or {}
+        sources.append((part, part.get("name"), projected.get("defaultMode")))
+    return [
+        (str(item.get("path")), item.get("mode", default))
+        for source, name, default in sources
+        if name == SECRET
+        for item in source.get("items") or [{"key": "token", "path": "token"}]
+        if item.get("key") == "token"
+    ]

@@ -2,7 +2,7 @@
 
 import json
 
-from grader import check, expect, note, quantity
+from grader import check, expect, quantity
 from grader.judge.language import nginx
 
 NAMESPACE = "ml-k8s-lab"
@@ -128,7 +128,15 @@ def test_nginx_predict(manifests):
 )
 def test_image(manifests):
     """The container server runs nginx:1.27-alpine."""
-    server_of(manifests).image_is("nginx:1.27-alpine")
+    server = server_of(manifests).image_is("nginx:1.27-alpine")
+    words = [*(server.field("command").value or []), *(server.field("args").value or [])]
+    # With another command the image is only a file system, and nothing answers.
+    expect(
+        not words or any("nginx" in str(word) for word in words),
+        "the image's own command, or another that starts nginx",
+        " ".join(map(str, words)) or "the image's own command",
+        server.field("command" if server.field("command").written else "args").where,
+    )
 
 
 @check(
@@ -163,6 +171,7 @@ def test_config_is_mounted(manifests):
     server = server_of(manifests)
     mount = server.mount("/etc/nginx/conf.d")
     mount.field("subPath").is_absent()
+    mount.field("subPathExpr").is_absent()
     volume = mount.volume
     sources = config_maps_in(volume.value)
     names = ", ".join(str(source.get("name")) for source in sources) or "no ConfigMap"
@@ -244,32 +253,6 @@ def test_service_reaches(manifests):
 
 @check(
     points=0.5,
-    hint="An autoscaler names what it scales, between which bounds and by which metric. Would the "
-    "quietest hour leave you two replicas, and the busiest no more than ten?",
-)
-def test_autoscaler_is_sane(manifests):
-    """An HPA, if there is one, scales mock-inference between 2 and 10 by CPU utilisation."""
-    autoscalers = manifests.all("HorizontalPodAutoscaler")
-    if not autoscalers:
-        note("there is no HorizontalPodAutoscaler, which is allowed")
-    for autoscaler in autoscalers:
-        target = autoscaler.field("spec.scaleTargetRef")
-        target.field("kind").equals("Deployment")
-        target.field("name").equals(NAME)
-        target.field("apiVersion").equals("apps/v1")
-        low = autoscaler.field("spec.minReplicas").at_least(2)
-        autoscaler.field("spec.maxReplicas").at_most(10).at_least(low.value)
-        used = cpu_utilisation(autoscaler)
-        expect(
-            isinstance(used, int) and 30 <= used <= 90,
-            "a target of 30 to 90 per cent CPU utilisation",
-            f"{used} per cent" if used else "no target for CPU utilisation",
-            autoscaler.field("spec.metrics").where,
-        )
-
-
-@check(
-    points=0.5,
     needs="control-plane",
     after="test_manifests_are_valid",
     hint="The API server says which field it objects to, and why. Its sentence is the place to "
@@ -288,9 +271,11 @@ def test_accepted(recording):
     "Ready: its node, its image, or its probe?",
 )
 def test_rollout_completes(recording):
-    """The rollout completes with two Ready Pods."""
+    """The rollout completes with every replica Ready, two or more."""
     apply = recording.during("apply")
-    apply.ready_pods(of=WORKLOAD).finally_(lambda ready: len(ready) == 2, "two")
+    # An autoscaler whose minimum is above two asks for more, and gets them.
+    wanted = max(2, apply.replicas(of=WORKLOAD).last or 0)
+    apply.ready_pods(of=WORKLOAD).finally_(lambda ready: len(ready) == wanted, str(wanted))
     apply.object("Deployment", NAME).finally_(rolled_out, "rolled out completely")
 
 
@@ -302,11 +287,11 @@ def test_rollout_completes(recording):
     "its port, to enter the Service's EndpointSlice?",
 )
 def test_endpoints(recording):
-    """The Service's endpoints are the two Ready Pods, at port 8000."""
+    """The Service's endpoints are the Ready Pods, at port 8000."""
     apply = recording.during("apply")
     names = {pod["metadata"]["name"] for pod in apply.ready_pods(of=WORKLOAD).last}
     apply.endpoints(NAME).finally_(
-        lambda found: {endpoint.pod for endpoint in found} == names, "the two Ready Pods"
+        lambda found: {endpoint.pod for endpoint in found} == names, "the Ready Pods"
     )
     ports = sorted({port for endpoint in apply.endpoints(NAME).last for port in endpoint.ports})
     expect(ports == [8000], "endpoints at port 8000", f"endpoints at port {ports}")
@@ -335,7 +320,7 @@ def test_prediction_arrives(recording):
 def test_cleanup(recording):
     """After the workload has run, its namespace is deleted and nothing of it is left behind."""
     recording.ready_pods(of=WORKLOAD).eventually(
-        lambda ready: len(ready) == 2, "two, before anything was deleted"
+        lambda ready: len(ready) >= 2, "two, before anything was deleted"
     )
     recording.object("Namespace", NAMESPACE).eventually(
         lambda namespace: namespace is not None, "there before it was deleted"
@@ -373,15 +358,6 @@ def files_of(source):
     if not items:
         return [("default.conf", "default.conf")]
     return [(item.get("key"), item.get("path", "")) for item in items]
-
-
-def cpu_utilisation(autoscaler):
-    """The CPU utilisation that an HPA aims at, in per cent, or None."""
-    for metric in autoscaler.field("spec.metrics").value or []:
-        resource = metric.get("resource") or {}
-        if metric.get("type") == "Resource" and resource.get("name") == "cpu":
-            return (resource.get("target") or {}).get("averageUtilization")
-    return autoscaler.field("spec.targetCPUUtilizationPercentage").value
 
 
 def rolled_out(deployment):

@@ -134,9 +134,10 @@ class Probe(Node):
         self.which = which
 
     def gets(self, path: str, port: int) -> Probe:
-        """The probe sends an HTTP GET to this path and port (by number or by name) of the Pod.
+        """The probe sends an HTTP GET to this path and port (by number or by name) of its own Pod.
 
-        With `host` it asks somebody else: `localhost` is the node there, not the container.
+        `host` is the address that the kubelet connects to, so with one the probe says something
+        about somebody else; the Host header belongs under `httpHeaders`.
         """
         action = self.value.get("httpGet")
         expected = f"the {self.which} probe to GET {path} on port {port}"

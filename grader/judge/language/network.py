@@ -32,6 +32,9 @@ from grader.model.selectors import matches
 
 Json = Mapping[str, Any]
 Direction = Literal["Ingress", "Egress"]
+Port = tuple[int, str]
+"""A number and its protocol: (53, "UDP")."""
+LAST_PORT = 65535
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label with its own name that the API server gives to every namespace."""
 
@@ -47,7 +50,7 @@ class Peer:
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     ip: str | None = None
-    ports: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    ports: Mapping[str, Port] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
@@ -85,6 +88,32 @@ class Network:
             return out
         into = self._side("Ingress", target, source, target, port, protocol)
         return into if not into else Reach(True, f"{out.reason}, and {into.reason}")
+
+    def turning_points(self, target: Peer, spared: Iterable[Port] = ()) -> list[Port]:
+        """Ports of `target` that stand for all ports, those in `spared` apart.
+
+        What the policies say changes only at a number that is written in one of them. So whoever
+        may reach any port at all that is not spared may reach one of these: the first and the last
+        port there is, every number written, every named port of the target and every spared one,
+        each with its neighbours. A protocol that nobody writes is as open as TCP, or less.
+        """
+        known = [*target.ports.values(), *spared]
+        numbers = {1, LAST_PORT, *(number for number, _ in known)}
+        protocols = {"TCP", *(protocol for _, protocol in known)}
+        for policy in self._policies:
+            for rule in (*_list(_spec(policy).get("ingress")), *_list(_spec(policy).get("egress"))):
+                for entry in _list(rule.get("ports")) if isinstance(rule, Mapping) else []:
+                    if isinstance(entry, Mapping):
+                        written = (entry.get("port"), entry.get("endPort"))
+                        numbers |= {number for number in written if isinstance(number, int)}
+                        protocols.add(str(entry.get("protocol") or "TCP"))
+        near = {number + step for number in numbers for step in (-1, 0, 1)}
+        return [
+            (number, protocol)
+            for number in sorted(near)
+            if 1 <= number <= LAST_PORT
+            for protocol in sorted(protocols)
+        ]
 
     def isolated(self, pod: Peer, direction: Direction) -> bool:
         """Whether any policy selects this Pod for the direction."""

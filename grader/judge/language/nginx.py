@@ -106,32 +106,16 @@ class Server:
     @property
     def locations(self) -> list[Location]:
         """Its locations, in order; nested ones apart."""
-        found = []
-        for statement in self.block:
-            if statement["directive"] == "location":
-                *modifier, pattern = statement["args"]
-                word = modifier[0] if modifier else ""
-                if not modifier and (split := re.match(r"(\^~|~\*|~|=)(.+)", pattern)):
-                    word, pattern = split.groups()
-                found.append(Location(word, pattern, statement["block"], statement["line"]))
-        return found
+        return _locations(self.block)
 
     def location_of(self, path: str) -> Location | None:
         """The location that nginx chooses for a path.
 
         An exact one; else the longest prefix if it says ^~; else the first regular expression that
-        matches; else the longest prefix (nginx documentation, directive `location`).
+        matches; else the longest prefix (nginx documentation, directive `location`). A location
+        that is chosen may hold others, among which nginx looks on.
         """
-        fitting = [location for location in self.locations if location.matches(path)]
-        exact = [location for location in fitting if location.modifier == "="]
-        prefixes = [location for location in fitting if location.modifier in ("", "^~")]
-        longest = max(prefixes, key=lambda found: len(found.pattern), default=None)
-        patterns = [location for location in fitting if location.modifier in ("~", "~*")]
-        if exact:
-            return exact[0]
-        if longest is not None and longest.modifier == "^~":
-            return longest
-        return patterns[0] if patterns else longest
+        return _choose(self.block, path)[0]
 
 
 class NginxConfig:
@@ -227,9 +211,12 @@ def parse(text: Field) -> NginxConfig:
     if len(top) != 1 or top[0]["directive"] != "http":
         _refuse(text, 'unexpected "}"', None)
     config = NginxConfig(top[0]["block"], text.where)
-    for statement in _inside_servers(config.block):
+    for statement in (*config.block, *_inside_servers(config.block)):
         if statement["directive"] not in DIRECTIVES and statement["directive"] not in _YOUNGER:
             _refuse(text, f'unknown directive "{statement["directive"]}"', statement["line"])
+    for server in config.servers:
+        if repeated := _twice(server.block):
+            _refuse(text, *repeated)
     note(f"{text.name} is an nginx configuration", text.where)
     return config
 
@@ -256,6 +243,58 @@ def _inside_servers(block: list[Statement]) -> Iterator[Statement]:
         if statement["directive"] in ("server", "location", "if", "limit_except"):
             yield from statement.get("block", [])
             yield from _inside_servers(statement.get("block", []))
+
+
+def _locations(block: list[Statement]) -> list[Location]:
+    """The locations that stand directly in a block, in order."""
+    found = []
+    for statement in block:
+        if statement["directive"] == "location":
+            *modifier, pattern = statement["args"]
+            word = modifier[0] if modifier else ""
+            if not modifier and (split := re.match(r"(\^~|~\*|~|=)(.+)", pattern)):
+                word, pattern = split.groups()
+            found.append(Location(word, pattern, statement["block"], statement["line"]))
+    return found
+
+
+def _choose(block: list[Statement], path: str) -> tuple[Location | None, bool]:
+    """The location of a block for a path, and whether it was found by "=" or by a pattern, which
+    ends the search: patterns further out are not tried any more."""
+    fitting = [location for location in _locations(block) if location.matches(path)]
+    if exact := [location for location in fitting if location.modifier == "="]:
+        return exact[0], True
+    prefixes = [location for location in fitting if location.modifier in ("", "^~")]
+    longest = max(prefixes, key=lambda found: len(found.pattern), default=None)
+    chosen, final = _choose(longest.block, path) if longest else (None, False)
+    chosen = chosen or longest
+    patterns = [location for location in fitting if location.modifier in ("~", "~*")]
+    if final or not patterns or (longest is not None and longest.modifier == "^~"):
+        return chosen, final
+    return _choose(patterns[0].block, path)[0] or patterns[0], True
+
+
+def _twice(block: list[Statement]) -> tuple[str, int] | None:
+    """What stands twice in a server though nginx takes it once only, in nginx's words, and the
+    line. Patterns may repeat, and "= /x" stands beside "/x"; "/x" and "^~ /x" are the same."""
+    seen: set[object] = set()
+    for statement in block:
+        if statement["directive"] == "listen" and (listen := _listen(statement["args"])):
+            every = listen.address in _EVERY_IPV4_ADDRESS
+            address = _EVERY_IPV4_ADDRESS[-1] if every else listen.address
+            key, words = (address, listen.port), f"a duplicate listen {address}:{listen.port}"
+            if key in seen:
+                return words, statement["line"]
+            seen.add(key)
+    for location in _locations(block):
+        if location.modifier not in ("~", "~*"):
+            name = (location.modifier == "=", location.pattern)
+            if name in seen:
+                return f'duplicate location "{location.pattern}"', location.line
+            seen.add(name)
+        if nested := _twice(location.block):
+            return nested
+    return None
 
 
 def _return_in(block: list[Statement]) -> Statement | None:

@@ -71,8 +71,18 @@ class ManifestObject(Node):
         """What one Pod requests as the scheduler counts it: cores of `cpu`, bytes of `memory`.
 
         Containers and sidecars are added up; an init container counts with the sidecars before it
-        where that is more. 0 where nothing is requested, or nothing that is a quantity.
+        where that is more. What the Pod requests as a whole (`spec.resources`) stands instead of
+        the sum. 0 where nothing is requested, or nothing that is a quantity.
         """
+        requests, limits = (self.pod_field(f"resources.{word}") for word in ("requests", "limits"))
+        every = [*self.containers(), *self.init_containers()]
+        if requests.field(resource).value is not None:
+            return _number(requests.field(resource).value)
+        # The API server takes the whole limit only where no container says what it needs.
+        if limits.field(resource).value is not None and not any(
+            container.requested(resource).value for container in every
+        ):
+            return _number(limits.field(resource).value)
         sidecars = before = 0.0
         for container in self.init_containers():
             amount = _amount(container, resource)
@@ -165,11 +175,15 @@ class ManifestObject(Node):
         return selector is not None and matches(selector, labels)
 
     def port(self, number: int) -> ServicePort:
-        """The Service's port of this number; fails where there is none."""
+        """The Service's port of this number; fails where there is none.
+
+        One number may be there for TCP and for UDP: then TCP's is meant.
+        """
         ports = dig(self.full, ("spec", "ports")) or []
-        for index, port in enumerate(ports):
-            if port.get("port") == number:
-                return ServicePort(self, ("spec", "ports", index))
+        found = [index for index, port in enumerate(ports) if port.get("port") == number]
+        by_tcp = [index for index in found if ports[index].get("protocol") == "TCP"]
+        if found:
+            return ServicePort(self, ("spec", "ports", (by_tcp or found)[0]))
         seen = ", ".join(str(port.get("port")) for port in ports) or "no port"
         where = str(self.manifest.where(("spec", "ports")))
         raise CheckFailed(f"{self.manifest} to offer port {number}", seen, where)
@@ -215,7 +229,11 @@ def _scaled(value: Any, total: int, rounding: Any) -> int | None:
 
 
 def _amount(container: Container, resource: str) -> float:
+    return _number(container.requested(resource).value)
+
+
+def _number(value: Any) -> float:
     try:
-        return float(quantity(container.requested(resource).value or 0).value)
+        return float(quantity(value or 0).value)
     except ValueError:
         return 0.0

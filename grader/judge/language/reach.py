@@ -7,7 +7,7 @@ from typing import Any
 
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note
-from grader.judge.language.network import Network, Peer, Reach
+from grader.judge.language.network import Network, Peer, Port, Reach
 from grader.model.recording import Object
 
 Json = Mapping[str, Any]
@@ -51,6 +51,22 @@ class Reachability:
             wanted = f"{source} not to reach {target} at {protocol} {port}"
             raise CheckFailed(wanted, found.reason, self.where)
         note(f"{source} is kept from {target} at {protocol} {port}: {found.reason}", self.where)
+        return self
+
+    def isolates(self, source: Peer, target: Peer, but: Iterable[Port] = ()) -> Reachability:
+        """`source` may open no connection to `target` by any protocol, but to the ports in `but`,
+        such as `[(53, "UDP")]`. Those are not asked about: they may be open or not."""
+        spared = set(but)
+        for port, protocol in self._network.turning_points(target, spared):
+            if (port, protocol) in spared:
+                continue
+            found = self.allows(source, target, port, protocol)
+            if found:
+                wanted = f"{source} not to reach {target} at {protocol} {port}"
+                raise CheckFailed(wanted, found.reason, self.where)
+        besides = ", ".join(f"{protocol} {port}" for port, protocol in sorted(spared))
+        ports = f"every port but {besides}" if besides else "every port"
+        note(f"{source} is kept from {target} at {ports}", self.where)
         return self
 
 

@@ -139,3 +139,45 @@ def test_files_are_asked_about_their_own_network() -> None:
 def test_a_workload_that_is_not_there_fails_the_check() -> None:
     with pytest.raises(CheckFailed):
         manifests().network().workload("Deployment/other")
+
+
+OPEN = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: some, namespace: serving}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - ports: [PORTS]
+"""
+
+
+@pytest.mark.parametrize(
+    ("ports", "spared", "open_at"),
+    [
+        ("{port: 8000}", [(8000, "TCP")], None),
+        ("{port: 8000, endPort: 8000}", [(8000, "TCP")], None),
+        ("{port: 8000, protocol: UDP}", [(8000, "TCP")], "UDP 8000"),
+        ("{port: 8000, endPort: 8080}", [(8000, "TCP")], "TCP 8001"),
+        ("{port: 7000, endPort: 8000}", [(8000, "TCP")], "TCP 7000"),
+        ("{port: 8000, endPort: 8002}", [(8000, "TCP"), (8002, "TCP")], "TCP 8001"),
+        ("{port: metrics}", [(8000, "TCP")], "TCP 9102"),
+        ("{protocol: SCTP}", [(8000, "TCP")], "SCTP 1"),
+        ("{port: 8000}", [], "TCP 8000"),
+        ("{port: 53}, {port: 53, protocol: UDP}", [(53, "TCP"), (53, "UDP")], None),
+    ],
+)
+def test_every_port_but_those_named(
+    ports: str, spared: list[tuple[int, str]], open_at: str | None
+) -> None:
+    text = OPEN.replace("PORTS", ports)
+    net = Manifests(from_sources("ada", [SourceFile("all.yaml", text)])).network()
+    source = pod("anybody", "default")
+    target = pod("server", "serving", ports={"http": (8000, "TCP"), "metrics": (9102, "TCP")})
+    if open_at is None:
+        net.isolates(source, target, but=spared)
+    else:
+        with pytest.raises(CheckFailed) as failure:
+            net.isolates(source, target, but=spared)
+        assert failure.value.expected.endswith(f"at {open_at}")

@@ -71,6 +71,12 @@ def test_the_default_server_answers() -> None:
         ("location ~* ^/A$ { return 203; }", "/a", 203),
         ("location =/a { return 204; }", "/a", 204),
         ("location / { return 404; } location /a { return 200; }", "/b", 404),
+        ("location / { location = /a { return 201; } return 404; }", "/a", 201),
+        ("location / { location = /b { return 201; } return 404; }", "/a", 404),
+        ("location / { location /a { return 201; } } location ~ a { return 202; }", "/a", 202),
+        ("location / { location ~ a { return 201; } } location ~ ^/a { return 202; }", "/a", 201),
+        ("location ^~ / { location /a { return 201; } } location ~ a { return 202; }", "/a", 201),
+        ("location ~ ^/a { location ~ /b$ { return 201; } return 404; }", "/a/b", 201),
     ],
 )
 def test_location(locations: str, path: str, code: int) -> None:
@@ -121,6 +127,11 @@ def test_a_return_of_the_server_comes_before_all_locations() -> None:
         ("location / { return 200; }", "not allowed here"),
         ("http { server { } }", "not allowed here"),
         ("server { return 200 'open; }", "unexpected end of file"),
+        ("acces_log off;\nserver { }", 'unknown directive "acces_log" in line 1'),
+        ("server { location /a { }\nlocation /a { } }", 'duplicate location "/a" in line 2'),
+        ("server { location ^~ /a { } location /a { } }", "duplicate location"),
+        ("server { location / { location = /a { } location = /a { } } }", "duplicate location"),
+        ("server {\nlisten 80;\nlisten *:80; }", "a duplicate listen 0.0.0.0:80 in line 3"),
         ("server { " + "location / { " * 5000, ""),
     ],
 )
@@ -136,6 +147,14 @@ def test_young_directives_and_foreign_blocks_are_known() -> None:
         "map $uri $x { default 0; /a 1; } types { text/a a; }"
         " server { listen 8000; http2 on; location / { return 200; } }"
     )
+
+
+def test_what_may_stand_twice() -> None:
+    served(
+        "listen [::]:8000; listen 8001; location = /a { } location /a { }"
+        " location ~ ^/a { } location ~ ^/a { }"
+    )
+    config("server { listen 8000; } server { listen 8000; }")
 
 
 def test_an_include_reads_nothing_of_this_machine() -> None:

@@ -54,3 +54,34 @@ def test_a_limit_alone_is_the_request(tmp_path: Path) -> None:
     assert first.requested("cpu").value == "500m"
     assert first.requested("memory").value == "1Gi"
     assert second.requested("memory").value is None
+
+
+WHOLE = """
+apiVersion: v1
+kind: Pod
+metadata: {name: server, namespace: ml}
+spec:
+  resources: %s
+  containers:
+    - {name: server, image: a:v1, resources: %s}
+    - {name: proxy, image: b:v1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "cores"),
+    [
+        ("{requests: {cpu: 1}}", "{}", 1.0),
+        ("{requests: {cpu: 1}}", "{requests: {cpu: 500m}}", 1.0),
+        ("{limits: {cpu: 2}}", "{}", 2.0),
+        ("{limits: {cpu: 2}}", "{requests: {cpu: 500m}}", 0.5),
+        ("{requests: {memory: 1Gi}}", "{limits: {cpu: 250m}}", 0.25),
+        ("{requests: {cpu: much}}", "{}", 0.0),
+    ],
+)
+def test_what_a_pod_requests_as_a_whole(
+    tmp_path: Path, whole: str, part: str, cores: float
+) -> None:
+    (tmp_path / "pod.yaml").write_text(WHOLE % (whole, part))
+    pod = Manifests(load_submission(tmp_path)).one("Pod", "server")
+    assert pod.pod_requests("cpu") == pytest.approx(cores)

@@ -45,6 +45,10 @@ def test_where_a_namespace_is_meant() -> None:
         "subjects": [
             {"kind": "ServiceAccount", "name": "ml", "namespace": "ml-serving"},
             {"kind": "ServiceAccount", "name": "x", "namespace": "kube-system"},
+            {"kind": "User", "name": "system:serviceaccount:ml:ml"},
+            {"kind": "Group", "name": "system:serviceaccounts:ml-serving"},
+            {"kind": "Group", "name": "system:serviceaccounts"},
+            {"kind": "User", "name": "ml"},
         ],
     }
     found = NAMES.object_to_real(binding)
@@ -53,7 +57,13 @@ def test_where_a_namespace_is_meant() -> None:
         "namespace": "ml-x7k2qd",
         "labels": {"namespace": "ml"},
     }
-    assert [s["namespace"] for s in found["subjects"]] == ["ml-serving-x7k2qd", "kube-system"]
+    assert [s["namespace"] for s in found["subjects"][:2]] == ["ml-serving-x7k2qd", "kube-system"]
+    assert [s["name"] for s in found["subjects"][2:]] == [
+        "system:serviceaccount:ml-x7k2qd:ml",
+        "system:serviceaccounts:ml-serving-x7k2qd",
+        "system:serviceaccounts",
+        "ml",
+    ]
     assert found["subjects"][0]["name"] == "ml"
     assert NAMES.back(found) == binding
 
