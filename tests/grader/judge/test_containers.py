@@ -46,6 +46,7 @@ def server(folder: Path, container: str) -> Container:
         # The kubelet puts the slash there.
         "{path: ready, port: 8000}",
         '{path: /ready, port: http, scheme: HTTP, host: ""}',
+        "{path: /ready, port: 8000, httpHeaders: [{name: Host, value: web}]}",
     ],
 )
 def test_a_probe_that_asks_the_server(tmp_path: Path, get: str) -> None:
@@ -80,6 +81,21 @@ def test_a_probe_by_a_command(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="readiness probe to GET /ready on port 8000") as failed:
         container.probe("readiness").gets("/ready", port=8000)
     assert failed.value.observed == "a probe by exec"
+
+
+@pytest.mark.parametrize(
+    ("ports", "protocol"),
+    [
+        ("{port: 80}", "TCP"),
+        ("{name: quic, port: 80, protocol: UDP}, {name: http, port: 80}", "TCP"),
+        ("{port: 80, protocol: UDP}", "UDP"),
+    ],
+)
+def test_a_number_that_two_protocols_share_means_tcp(
+    tmp_path: Path, ports: str, protocol: str
+) -> None:
+    service = manifests(tmp_path, port=ports).one("Service", "web")
+    service.port(80).field("protocol").equals(protocol)
 
 
 @pytest.mark.parametrize("port", ["{port: 80, targetPort: 8000}", "{port: 80, targetPort: http}"])
