@@ -118,7 +118,7 @@ class Probe(Node):
         self.which = which
 
     def gets(self, path: str, port: int) -> Probe:
-        """The probe sends an HTTP GET to this path and port (by number or by name)."""
+        """The probe sends an HTTP GET to this path and port (by number or by name) of its Pod."""
         action = self.value.get("httpGet")
         expected = f"the {self.which} probe to GET {path} on port {port}"
         if not isinstance(action, Mapping):
@@ -130,10 +130,13 @@ class Probe(Node):
         observed = f"GET {action.get('path', '/')} on port {show(action.get('port'))}"
         if str(action.get("scheme", "HTTP")).upper() != "HTTP":
             observed += f" by {action['scheme']}"
+        if action.get("host"):  # the kubelet then asks that host, whoever answers there
+            observed += f" of the host {action['host']} instead of the Pod"
         if (
             action.get("path", "/") != path
             or number != port
             or str(action.get("scheme", "HTTP")).upper() != "HTTP"
+            or action.get("host")
         ):
             raise CheckFailed(expected, observed, self.field("httpGet").where)
         note(f"{self.which} probe: {observed}", self.field("httpGet").where)

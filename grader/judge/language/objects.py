@@ -165,11 +165,15 @@ class ManifestObject(Node):
         return selector is not None and matches(selector, labels)
 
     def port(self, number: int) -> ServicePort:
-        """The Service's port of this number; fails where there is none."""
+        """The Service's port of this number; fails where there is none.
+
+        One number may be offered by TCP and by UDP: it is the one by TCP then.
+        """
         ports = dig(self.full, ("spec", "ports")) or []
-        for index, port in enumerate(ports):
-            if port.get("port") == number:
-                return ServicePort(self, ("spec", "ports", index))
+        found = [index for index, port in enumerate(ports) if port.get("port") == number]
+        by_tcp = [index for index in found if ports[index].get("protocol") == "TCP"]
+        for index in by_tcp or found:
+            return ServicePort(self, ("spec", "ports", index))
         seen = ", ".join(str(port.get("port")) for port in ports) or "no port"
         where = str(self.manifest.where(("spec", "ports")))
         raise CheckFailed(f"{self.manifest} to offer port {number}", seen, where)
