@@ -32,6 +32,14 @@ def training_of(manifests):
     return manifests.one("Job", "train-ranker", "ml-train")
 
 
+def working(workload, name):
+    """The container of this name. One that must be over before the Pod's work begins is none."""
+    found = workload.container(name)
+    is_main = any(container.path == found.path for container in workload.containers())
+    expect(is_main, f"{name} among the containers", f"{name} is an init container", found.where)
+    return found
+
+
 @check(
     points=1,
     hint="Read the line that is named, then ask `kubectl explain` for the fields that exist there.",
@@ -93,7 +101,7 @@ def test_online_deployment(manifests):
     """The ranker has four replicas, asks /ready before traffic, and rolls one extra at a time."""
     ranker = ranker_of(manifests)
     ranker.field("spec.replicas").equals(4)
-    server = ranker.container("server")
+    server = working(ranker, "server")
     server.image_is("registry.example.com/ranker:v3.4.0")
     server.probe("readiness").gets("/ready", port=8000)
     ranker.rollout(max_surge=1, max_unavailable=0)
@@ -111,7 +119,7 @@ def test_requests(manifests):
         (shards_of(manifests), "scorer", quantity("2Gi")),
         (training_of(manifests), "trainer", quantity("4Gi")),
     ):
-        container = workload.container(name)
+        container = working(workload, name)
         container.requested("cpu").equals(quantity("2"))
         container.requested("memory").equals(memory)
 
@@ -128,7 +136,8 @@ def test_disruption_budget(manifests):
     spec = budget.field("spec")
     may_go = disruptions(spec.value or {}, 4)
     written = {key: spec.value[key] for key in AMOUNTS if key in (spec.value or {})}
-    expect(may_go == 1, "a budget that lets 1 of 4 go", f"{words(written)}: {may_go}", spec.where)
+    observed = f"{words(written)}, which lets {may_go} go"
+    expect(may_go == 1, "a budget that lets 1 of 4 go", observed, spec.where)
 
 
 @check(
@@ -143,7 +152,7 @@ def test_batch_job(manifests):
     job.field("spec.completions").equals(8)
     job.field("spec.parallelism").equals(3)
     job.pod_field("restartPolicy").equals("Never")
-    job.container("scorer").image_is("registry.example.com/shard-scorer:v1.2.0")
+    working(job, "scorer").image_is("registry.example.com/shard-scorer:v1.2.0")
 
 
 @check(
@@ -186,7 +195,7 @@ def test_disruptions_are_ignored(manifests):
 def test_output_follows_the_index(manifests):
     """Each attempt at a shard writes to the same place, and no two shards to one."""
     job = shards_of(manifests)
-    scorer = job.container("scorer")
+    scorer = working(job, "scorer")
     maps = {
         found.object_name: found.field("data").value
         for found in manifests.all("ConfigMap")
@@ -211,7 +220,7 @@ def test_training_job(manifests):
     job = training_of(manifests)
     job.field("spec.backoffLimit").equals(0)
     job.pod_field("restartPolicy").equals("Never")
-    job.container("trainer").image_is("registry.example.com/ranker-trainer:v0.9.0")
+    working(job, "trainer").image_is("registry.example.com/ranker-trainer:v0.9.0")
 
 
 @check(
@@ -226,7 +235,7 @@ def test_checkpoints(manifests):
     claim.field("spec.accessModes").satisfies(
         lambda modes: modes in (["ReadWriteOnce"], ["ReadWriteOncePod"]), "ReadWriteOnce"
     )
-    mount = training_of(manifests).container("trainer").mount("/checkpoints")
+    mount = working(training_of(manifests), "trainer").mount("/checkpoints")
     volume = mount.volume
     volume.field("persistentVolumeClaim.claimName").equals("training-checkpoints")
     for place in (mount, volume.field("persistentVolumeClaim")):  # either of them is enough
@@ -241,7 +250,7 @@ def test_checkpoints(manifests):
 def test_training_is_not_hurried(manifests):
     """No liveness probe, no early deadline, and at least 120 seconds to save a last checkpoint."""
     job = training_of(manifests)
-    trainer = job.container("trainer")
+    trainer = working(job, "trainer")
     trainer.field("livenessProbe").is_absent()
     for deadline in (
         job.field("spec.activeDeadlineSeconds"),
@@ -262,7 +271,9 @@ def disruptions(spec, replicas):
     """How many of so many healthy Pods a budget lets go; percentages round up on both sides."""
     if spec.get("maxUnavailable") is not None:
         return share(spec["maxUnavailable"], replicas)
-    kept = share(spec.get("minAvailable", 1), replicas)
+    if spec.get("minAvailable") is None:  # neither is written: the controller lets nothing go
+        return 0
+    kept = share(spec["minAvailable"], replicas)
     return None if kept is None else max(0, replicas - kept)
 
 
