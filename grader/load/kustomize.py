@@ -15,7 +15,8 @@ from typing import Any
 
 from grader.errors import SubmissionError
 from grader.load.limits import Budget
-from grader.load.places import Places
+from grader.load.objects import unpacked
+from grader.load.places import Mark, Places
 from grader.load.text import documents
 from grader.model.manifest import FieldPath, Place, Problem
 
@@ -49,20 +50,56 @@ ALLOWED = frozenset(
 """Left out: what runs programs (helm, plugins, functions), what takes in Secrets, and what has
 long been replaced (`bases`, `vars`)."""
 
+_HARMLESS = frozenset({"apiVersion", "kind", "metadata", "resources"})
+"""What a kustomization file may say that is not built: it changes no object."""
+
 _PATH = re.compile(r"(?:\.{1,2}/)*(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_.-]+/?")
 """Folders without a dot in their names: `github.com/team/repo` would be fetched, even if a folder
 of that name is there."""
 
 
-def part_files(files: Iterable[str]) -> frozenset[str]:
-    """Those files that belong to a tree: all in a top folder that holds a kustomization file."""
-    names = list(files)
-    tops = {name.split("/")[0] for name in names if "/" in name and _is_kustomization(name)}
-    return frozenset(
-        name
-        for name in names
-        if _is_kustomization(name) or ("/" in name and name.split("/")[0] in tops)
-    )
+def part_files(files: Mapping[str, str], trees: Iterable[str]) -> frozenset[str]:
+    """Those files (name -> text) that belong to the lab's trees.
+
+    They are all in the top folders of the trees, and in those that a kustomization there leads to.
+    A kustomization file elsewhere makes its folder no tree: nothing builds it, so that the
+    manifests beside it are plain ones.
+    """
+    tops = {tree.partition("/")[0] for tree in trees}
+    waiting = list(tops)
+    while waiting:
+        reached = set(_tops_named_in(waiting.pop(), files)) - tops
+        tops |= reached
+        waiting += reached
+    return frozenset(name for name in files if "/" in name and name.partition("/")[0] in tops)
+
+
+def strays(files: Mapping[str, str], parts: Iterable[str]) -> frozenset[str]:
+    """The kustomization files that belong to no tree: neither built nor manifests themselves."""
+    return frozenset(name for name in files if _is_kustomization(name)) - frozenset(parts)
+
+
+def vet_stray(file: str, text: str) -> list[Problem]:
+    """What a kustomization file that is not built promises and nobody does.
+
+    Listing resources is harmless: they are applied all the same.
+    """
+    value, places = _read(file, text)
+    message = "is not done: this folder is applied as plain manifests, not built"
+    told = sorted((value or {}).keys() - _HARMLESS, key=str)
+    return [_problem(places, (key,), f"{key} {message}") for key in told]
+
+
+def _tops_named_in(top: str, files: Mapping[str, str]) -> Iterator[str]:
+    """The top folders with a kustomization to which those in the folder `top` lead."""
+    known = {name.partition("/")[0] for name in files if "/" in name and _is_kustomization(name)}
+    for file, text in files.items():
+        if _is_kustomization(file) and file.startswith(f"{top}/"):
+            value, _ = _read(file, text)
+            for _, entry in _paths(value or {}):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(file), str(entry)))
+                if (named := target.partition("/")[0]) in known:
+                    yield named
 
 
 def is_in_tree(file: str, trees: Iterable[str]) -> bool:
@@ -84,15 +121,22 @@ def _is_kustomization(name: str) -> bool:
     return posixpath.basename(name) in NAMES
 
 
-def _vet_file(file: str, text: str, parts: Mapping[str, str]) -> Iterator[Problem]:
+def _read(file: str, text: str) -> tuple[dict[str, Any] | None, Places]:
+    """A kustomization file's mapping and places; None where it holds something else."""
     try:
         found, _ = documents(text, file, Budget())
     except SubmissionError:
-        return  # told when the submission was read
+        found = []  # told when the submission was read
     if len(found) != 1 or not isinstance(found[0].value, dict):
+        return None, Places(file, Mark(0, 0))
+    return found[0].value, Places(file, found[0].mark)
+
+
+def _vet_file(file: str, text: str, parts: Mapping[str, str]) -> Iterator[Problem]:
+    value, places = _read(file, text)
+    if value is None:
         yield Problem("not-buildable", "this kustomization file is no mapping", Place(file, 1))
         return
-    value, places = found[0].value, Places(file, found[0].mark)
     for key in value:
         if key not in ALLOWED:
             message = f"{key} is not used in this course's kustomizations"
@@ -152,13 +196,16 @@ def _fault(folder: str, entry: Any, parts: Mapping[str, str]) -> str | None:
 
 
 def places_of(parts: Mapping[str, str], order: Sequence[str]) -> list[tuple[Any, Places]]:
-    """Every mapping that the files hold, with its places; the files in this order."""
+    """Every mapping that the files hold, with its places; the files in this order.
+
+    A `List` counts as its items, since kustomize takes it apart as well.
+    """
     found: list[tuple[Any, Places]] = []
     for file in order:
         try:
             read, _ = documents(parts[file], file, Budget())
         except SubmissionError:
             continue
-        mappings = [one for one in read if isinstance(one.value, dict)]
-        found += [(one.value, Places(file, one.mark)) for one in mappings]
+        pairs = [pair for one in read for pair in unpacked(one.value, one.mark)]
+        found += [(value, Places(file, mark)) for value, mark in pairs if isinstance(value, dict)]
     return found

@@ -29,7 +29,7 @@ def drafts(documents: list[Document], file: str) -> tuple[list[Draft], list[Prob
     found: list[Draft] = []
     problems: list[Problem] = []
     for document in documents:
-        for value, mark in _unpacked(document.value, document.mark):
+        for value, mark in unpacked(document.value, document.mark):
             place = Place(file, mark.line + 1, mark.column + 1)
             if not isinstance(value, dict):
                 problems.append(
@@ -47,7 +47,7 @@ def drafts(documents: list[Document], file: str) -> tuple[list[Draft], list[Prob
     return found, problems
 
 
-def _unpacked(value: Any, mark: Mark) -> Iterator[tuple[Any, Mark]]:
+def unpacked(value: Any, mark: Mark) -> Iterator[tuple[Any, Mark]]:
     """The object itself, or the items of a `List`, as kubectl applies it."""
     items = value.get("items") if isinstance(value, dict) else None
     kind = value.get("kind") if isinstance(value, dict) else None
@@ -59,7 +59,7 @@ def _unpacked(value: Any, mark: Mark) -> Iterator[tuple[Any, Mark]]:
     for item, below in zip(items, marks, strict=True):
         if kind != "List" and isinstance(item, dict) and not item.keys() >= inherited.keys():
             item = {**inherited, **item}
-        yield from _unpacked(item, below)
+        yield from unpacked(item, below)
 
 
 def _missing(manifest: Manifest) -> list[Problem]:

@@ -17,7 +17,7 @@ from grader.load.builds import (
 )
 from grader.load.files import read_files
 from grader.load.forms import forms, is_form
-from grader.load.kustomize import part_files
+from grader.load.kustomize import part_files, strays, vet_stray
 from grader.load.limits import MAX_FILE_BYTES, MAX_TOTAL_BYTES, Budget, human
 from grader.load.objects import Draft, drafts
 from grader.load.policy import policy_problems
@@ -103,12 +103,16 @@ def _build(
     problems: list[Problem] = []
     redactor = Redactor()
     sources: list[SourceFile] = []
-    parts = part_files(file for file, _ in files) if rules.builds else frozenset()
+    trees = dict(files) if rules.builds else {}
+    parts = part_files(trees, rules.builds.values())
+    beside = strays(trees, parts)
     for file, text in files:
         parsed, duplicates = documents(text, file, budget)
         problems += duplicates
         if file in parts:
             shapeless: list[Problem] = []
+        elif file in beside:
+            shapeless = vet_stray(file, text)
         elif is_form(file, rules.forms):
             written, shapeless = forms(parsed, file)
             filled += written

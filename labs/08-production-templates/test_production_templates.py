@@ -3,6 +3,7 @@
 import math
 
 from grader import check, expect, quantity
+from grader.judge.language.expectation import show
 from grader.model.images import ImageRef
 
 POLICY = "ml-inference-baseline"
@@ -44,10 +45,12 @@ def test_overlays_build(manifests):
 )
 def test_overlays_share_a_base(manifests):
     """Staging and production are built from the same base."""
-    places = {name: deployment(manifests, name).where.split(":")[0] for name in BUILDS}
-    observed = ", ".join(f"{name} from {place}" for name, place in places.items())
-    shared = len(set(places.values())) == 1 and "overlays/" not in observed
-    expect(shared, "one file that both Deployments come from", observed, observed)
+    for kind in ("Deployment", "Service"):
+        objects = {name: manifests.build(name).one(kind, "sentiment") for name in BUILDS}
+        places = {name: found.where.split(":")[0] for name, found in objects.items()}
+        observed = ", ".join(f"{name} from {place}" for name, place in places.items())
+        shared = len(set(places.values())) == 1 and "overlays/" not in observed
+        expect(shared, f"one file that both {kind}s come from", observed, observed)
 
 
 @check(
@@ -82,7 +85,7 @@ def test_only_the_allowed_fields_differ(manifests):
     """Staging and production differ in namespace, replicas, image tag and model version only."""
     staging, prod = (flattened(manifests.build(name)) for name in BUILDS)
     different = [
-        f"{key[0]} {key[1]}: {staging.get(key)} in staging, {prod.get(key)} in prod"
+        f"{key[0]} {key[1]}: {show(staging.get(key))} in staging, {show(prod.get(key))} in prod"
         for key in sorted(staging.keys() | prod.keys())
         if staging.get(key) != prod.get(key)
         and not may_differ(key, staging.get(key), prod.get(key))
@@ -105,11 +108,8 @@ def test_template_is_complete(manifests):
         server.has_port(8000)
         server.probe("readiness").gets("/ready", port=8000)
         server.probe("liveness").gets("/live", port=8000)
-        server.field("resources.requests.cpu").equals(quantity("500m"))
-        memory = server.field("resources.requests.memory")
-        if memory.value is None:  # filled in from the limit when the Pod is made
-            memory = server.field("resources.limits.memory")
-        memory.equals(quantity("1Gi"))
+        server.requested("cpu").equals(quantity("500m"))
+        server.requested("memory").equals(quantity("1Gi"))
         template = "spec.template.metadata"
         found.field(f"{template}.labels.team").equals("ml-serving")
         found.field(f'{template}.annotations["{SCRAPE}"]').equals("true")
@@ -117,6 +117,23 @@ def test_template_is_complete(manifests):
         unavailable = found.field("spec.strategy.rollingUpdate.maxUnavailable")
         replicas = found.field("spec.replicas").value
         unavailable.satisfies(lambda value, n=replicas: share(value, n) == 0, "0")
+
+
+@check(
+    points=0.5,
+    after="test_overlays_build",
+    hint="Follow a request from port 80 of the Service to the process. Which name does the port "
+    "have in the container?",
+)
+def test_service_reaches_the_server(manifests):
+    """Port 80 of the Service leads to port 8000 of the model server, by TCP."""
+    for name in BUILDS:
+        service = manifests.build(name).one("Service", "sentiment")
+        # Without an address of its own (headless) it would lead to port 80 of the Pods themselves.
+        service.field("spec.clusterIP").satisfies(lambda address: address != "None", "an address")
+        port = service.port(80)
+        port.field("protocol").equals("TCP")
+        port.reaches(deployment(manifests, name).container("model-server"), 8000)
 
 
 @check(
@@ -164,10 +181,12 @@ def test_training_template(manifests):
     trainer = job.container("trainer")
     trainer.image_is("registry.example.com/trainer-template:v1.0.0")
     trainer.field('resources.limits["nvidia.com/gpu"]').equals(quantity("1"))
-    trainer.field("resources.requests.cpu").equals(quantity("4"))
-    trainer.field("resources.requests.memory").equals(quantity("16Gi"))
-    claim = trainer.mount("/checkpoints").volume.field("persistentVolumeClaim.claimName")
-    claim.equals("checkpoints")
+    trainer.requested("cpu").equals(quantity("4"))
+    trainer.requested("memory").equals(quantity("16Gi"))
+    mount = trainer.mount("/checkpoints")
+    mount.volume.field("persistentVolumeClaim.claimName").equals("checkpoints")
+    for place in (mount, mount.volume.field("persistentVolumeClaim")):  # either of them is enough
+        place.field("readOnly").satisfies(lambda value: not value, "false, or not written")
     pvc = manifests.one("PersistentVolumeClaim", "checkpoints", "ml-train")
     pvc.field("spec.accessModes").equals(["ReadWriteOnce"])
     pvc.field("spec.resources.requests.storage").equals(quantity("20Gi"))
@@ -191,20 +210,29 @@ def release(manifests, name, namespace, replicas, version):
 
 def flattened(build):
     """Every scalar of the build's objects: (object, path) -> value."""
-    found = {}
+    found, written = {}, {}
     for one in build.all():
-        flatten(one.full, "", f"{one.kind}/{one.object_name}", found)
-    return found
+        name = f"{one.kind}/{one.object_name}"
+        flatten(one.full, "", name, found)
+        flatten(one.manifest.value, "", name, written)
+    # A pull policy that nobody writes follows from the tag, which may differ.
+    return {
+        key: value
+        for key, value in found.items()
+        if key in written or not key[1].endswith(".imagePullPolicy")
+    }
 
 
 def flatten(value, path, name, found):
-    """Add the scalars below `value`."""
+    """Add the scalars below `value`; what lists hold goes by its name, where each has its own."""
     if isinstance(value, dict) and value:
         for key, below in value.items():
             flatten(below, f"{path}.{key}" if path else str(key), name, found)
     elif isinstance(value, list) and value:
-        for index, below in enumerate(value):
-            flatten(below, f"{path}[{index}]", name, found)
+        names = [below.get("name") if isinstance(below, dict) else None for below in value]
+        by_name = None not in names and len(set(names)) == len(names)
+        for key, below in zip(names if by_name else range(len(value)), value, strict=True):
+            flatten(below, f"{path}[{key}]", name, found)
     else:
         found[(name, path)] = value
 
@@ -212,11 +240,12 @@ def flatten(value, path, name, found):
 def may_differ(key, one, other):
     """Whether staging and production may have different values there."""
     _, path = key
-    if path in ("metadata.namespace", "spec.replicas") or path.endswith(".imagePullPolicy"):
+    if path in ("metadata.namespace", "spec.replicas"):
         return True
     if path.endswith((".labels.model-version", "abels.environment", "selector.environment")):
         return True
-    return path.endswith(".image") and repository(one) == repository(other) is not None
+    # An init container of the same image goes with the release; an image of its own does not.
+    return path.endswith("].image") and repository(one) == repository(other) == IMAGE
 
 
 def repository(image):

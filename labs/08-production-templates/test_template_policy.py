@@ -1,11 +1,20 @@
 """Checks of lab 08 on the cluster: what the policy admits, and what it refuses in which words."""
 
+import re
+
 from grader import check, expect
 
 POLICY = "ml-inference-baseline"
 BUILDS = ("staging", "prod")
 WORKLOAD = "Deployment/sentiment"
 SCRAPE = "prometheus.io/scrape"
+MISSING = {
+    "Deployment/no-readiness": ["readinessProbe"],
+    "Deployment/no-liveness": ["livenessProbe"],
+    "Deployment/no-version": ["model-version"],
+    "Deployment/no-team": ["team"],
+}
+"""What a message must name where a Deployment lacks just one of the things that a rule asks for."""
 
 
 @check(
@@ -150,8 +159,20 @@ def test_good_work_is_admitted(recording):
     "said in which namespaces it holds?",
 )
 def test_other_namespaces_are_left_alone(recording):
-    """A careless Deployment in a namespace without the label is admitted."""
+    """A careless Deployment is admitted in a namespace without the label, or with another value."""
     recording.during("sandbox").answers("create").all_accepted()
+
+
+@check(
+    points=1,
+    needs="control-plane",
+    after="test_platform_is_accepted",
+    hint="Next month a third team puts the label on its namespace. What would you have to change, "
+    "and what should nobody have to change?",
+)
+def test_the_label_decides(recording):
+    """A careless Deployment is refused in a namespace that is new and has the label."""
+    recording.during("newcomer").answers("create").refused(POLICY)
 
 
 @check(
@@ -179,8 +200,14 @@ def refused(recording, step, *words, verb="create"):
         written = message and "resulted in error" not in answer.message
         written = written and not message.startswith("failed expression")
         expect(written, f"a message of yours about {answer.target}", answer.message, answer.place)
-        named = any(word.lower() in message.lower() for word in words)
-        expect(named, f"a message that names {' or '.join(words)}", message, answer.place)
+        wanted = MISSING.get(answer.target, words)
+        named = any(names(message, word) for word in wanted)
+        expect(named, f"a message that names {' or '.join(wanted)}", message, answer.place)
+
+
+def names(message, word):
+    """Whether a message has this word; "staging" has no tag in it."""
+    return re.search(rf"(?<![a-z])(un)?{re.escape(word)}", message, re.IGNORECASE) is not None
 
 
 def suspended(job):

@@ -126,7 +126,12 @@ def test_service_selects_both_tracks(manifests):
 )
 def test_service_reaches_both_tracks(manifests):
     """Port 80 of the Service leads to port 8000 of the model server, on both tracks."""
-    port = manifests.one("Service", SERVICE).port(80)
+    service = manifests.one("Service", SERVICE)
+    # Without an address of its own (headless) it would lead to port 80 of the Pods themselves.
+    service.field("spec.clusterIP").satisfies(lambda address: address != "None", "an address")
+    service.field("spec.type").satisfies(lambda kind: kind != "ExternalName", "one with Pods")
+    port = service.port(80)
+    port.field("protocol").equals("TCP")
     for deployment, _, _ in tracks(manifests):
         port.reaches(deployment.container("model-server"), 8000)
 

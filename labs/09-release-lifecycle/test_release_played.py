@@ -113,10 +113,10 @@ def test_version_is_visible_on_every_pod(recording):
     needs="kubelet",
     after="test_promotion_keeps_nine_available",
     hint="v2.3.0 is alive for a moment in each attempt. What made the rollout believe that it "
-    "could take an old replica away?",
+    "could take an old replica away, or that requests may go to it?",
 )
 def test_bad_release_costs_nothing(recording):
-    """While v2.3.0 crashes, nine Ready Pods of v2.2.0 go on serving."""
+    """While v2.3.0 crashes, nine Ready Pods of v2.2.0 go on serving, and it gets no request."""
     bad = recording.during("bad")
     bad.pods(of=STABLE).eventually(
         lambda pods: any(version_of(pod) == "v2.3.0" for pod in pods), "also of v2.3.0"
@@ -124,6 +124,15 @@ def test_bad_release_costs_nothing(recording):
     bad.ready_pods(of=STABLE).always(
         lambda pods: sum(version_of(pod) == "v2.2.0" for pod in pods) >= 9,
         "at least nine of v2.2.0",
+    )
+    broken = {
+        pod["metadata"]["name"]
+        for moment in bad.pods(of=STABLE).moments
+        for pod in moment.value
+        if version_of(pod) == "v2.3.0"
+    }
+    bad.endpoints(SERVICE).never(
+        lambda ready: any(endpoint.pod in broken for endpoint in ready), "with a Pod of v2.3.0"
     )
 
 

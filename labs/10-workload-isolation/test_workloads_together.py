@@ -106,10 +106,10 @@ def test_drain_keeps_three(recording):
 )
 def test_killed_shard_is_done_again_alone(recording):
     """Shard 1, whose process was killed, is done again and finished; no other shard failed."""
-    pods = recording.pods(of=SHARDS).last
-    crashed = sorted(index_of(pod) for pod in seen_failed(recording) if not is_disrupted(pod))
+    failed = seen(recording, "Failed")
+    crashed = sorted(index_of(pod) for pod in failed if not is_disrupted(pod))
     expect(crashed == [1], "one failure of its own, of shard 1", f"of shards {crashed}", SHARDS)
-    done = [pod for pod in pods if index_of(pod) == 1 and phase(pod) == "Succeeded"]
+    done = [pod for pod in seen(recording, "Succeeded") if index_of(pod) == 1]
     expect(len(done) == 1, "shard 1 finished once", f"finished {len(done)} times", "in the end")
 
 
@@ -122,12 +122,10 @@ def test_killed_shard_is_done_again_alone(recording):
 )
 def test_preemption_is_no_failure(recording):
     """Shards that made room for online are done again, and the Job counts one failure in all."""
-    gone = sorted({index_of(pod) for pod in seen_failed(recording) if is_disrupted(pod)})
+    gone = sorted({index_of(pod) for pod in seen(recording, "Failed") if is_disrupted(pod)})
     note(f"preempted: shards {gone}")
-    recording.object("Job", "score-shards").finally_(
-        lambda job: job is not None and (job.get("status") or {}).get("failed", 0) == 1,
-        "with status.failed 1",
-    )
+    counted = (last_seen_job(recording).get("status") or {}).get("failed", 0)
+    expect(counted == 1, "the Job with status.failed 1", f"status.failed {counted}", "in the end")
 
 
 @check(
@@ -139,8 +137,7 @@ def test_preemption_is_no_failure(recording):
 )
 def test_all_shards_finish(recording):
     """The batch Job completes with all eight shards, 0 to 7."""
-    job = recording.object("Job", "score-shards").last or {}
-    status = job.get("status") or {}
+    status = last_seen_job(recording).get("status") or {}
     complete = any(
         c.get("type") == "Complete" and c.get("status") == "True"
         for c in status.get("conditions") or []
@@ -169,11 +166,18 @@ def is_disrupted(pod):
     )
 
 
-def seen_failed(recording):
-    """Every Pod of the batch Job that was ever seen failed, in its last state."""
-    seen = {}
+def seen(recording, wanted):
+    """Every Pod of the batch Job that was ever seen in this phase, in its last state."""
+    found = {}
     for moment in recording.pods(of=SHARDS).moments:
         for pod in moment.value:
-            if phase(pod) == "Failed":
-                seen[pod["metadata"]["uid"]] = pod
-    return list(seen.values())
+            if phase(pod) == wanted:
+                found[pod["metadata"]["uid"]] = pod
+    return list(found.values())
+
+
+def last_seen_job(recording):
+    """The batch Job as it was in the end; `ttlSecondsAfterFinished` may have removed it since."""
+    moments = recording.object("Job", "score-shards").moments
+    there = [moment.value for moment in moments if moment.value is not None]
+    return there[-1] if there else {}

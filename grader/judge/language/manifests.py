@@ -160,6 +160,10 @@ class Manifests:
 
     def _nearest(self, kind: str, name: str) -> str:
         same_kind = [found.object_name for found in self.all(kind)]
+        if name in same_kind:  # so it is the namespace that is another one
+            found = next(found for found in self.all(kind) if found.object_name == name)
+            place = f"in namespace {found.namespace}" if found.namespace else "without a namespace"
+            return f"{kind} called {name} {place}"
         if near := difflib.get_close_matches(name, same_kind, 1, 0.6):
             return f"{kind} called {near[0]}"
         if same_kind:

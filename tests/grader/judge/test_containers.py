@@ -164,3 +164,9 @@ def test_what_the_lab_forbids_is_not_laid_to_kubernetes(
     with pytest.raises(CheckFailed) as failed:
         Manifests(submission).are_valid()
     assert failed.value.expected == expected
+
+
+def test_an_object_elsewhere_is_told_with_its_namespace(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed) as failed:
+        manifests(tmp_path).one("Service", "web", "ml-batch")
+    assert failed.value.observed == "Service called web in namespace ml"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from grader.errors import CourseError
 from grader.judge.failure import CheckFailed
 from grader.judge.language.manifests import Manifests
-from grader.load.kustomize import is_in_tree, part_files, vet
+from grader.load.kustomize import is_in_tree, part_files, strays, vet
 from grader.load.submission import digest, from_sources
 from grader.model.manifest import SourceFile, Submission
 from tests.grader.observe.samples import a_lab
@@ -87,10 +87,45 @@ def submission(tree: Mapping[str, str], **rendered: str) -> Submission:
     return from_sources("ada", files, builds={"prod": "app/prod"})
 
 
-def test_the_top_folders_of_kustomizations_are_no_plain_manifests() -> None:
-    files = [*TREE, "ns.yaml", "policy/a.yaml", "kustomization.yaml"]
-    assert part_files(files) == {*TREE, "kustomization.yaml"}
+def test_the_top_folders_of_trees_are_no_plain_manifests() -> None:
+    files = {**TREE, "ns.yaml": SPACE, "policy/a.yaml": SPACE}
+    assert part_files(files, ["app/prod"]) == set(TREE)
     assert [str(m) for m in submission(TREE, prod=BUILT).manifests] == ["Namespace/ml-prod"]
+
+
+def test_a_tree_takes_in_the_folders_that_it_leads_to() -> None:
+    shared = {
+        "app/prod/kustomization.yaml": "components: [../../settings/cache]\n",
+        "settings/cache/kustomization.yaml": "resources: [../../store]\n",
+        "settings/cache/a.yaml": SPACE,
+        "store/kustomization.yaml": "resources: []\n",
+    }
+    files = {**shared, "platform/kustomization.yaml": "resources: [ns.yaml]\n"}
+    assert part_files(files, ["app/prod"]) == set(shared)
+    assert strays(files, shared) == {"platform/kustomization.yaml"}
+
+
+def test_a_kustomization_that_is_not_built_hides_no_manifest() -> None:
+    stray = "kind: Kustomization\nresources: [ns.yaml]\n"
+    found = submission({**TREE, "platform/kustomization.yaml": stray}, prod=BUILT)
+    assert [str(m) for m in found.manifests] == ["Namespace/ml-prod"]
+    assert found.problems == ()
+    found = submission({**TREE, "kustomization.yaml": stray + "namespace: x\n"}, prod=BUILT)
+    assert [str(problem.place) for problem in found.problems] == ["kustomization.yaml:3"]
+    assert "applied as plain manifests" in found.problems[0].message
+    build = found.build("prod")
+    assert build is not None
+    assert not build.error
+
+
+def test_items_of_a_list_know_where_they_were_written() -> None:
+    base = "kind: List\napiVersion: v1\nitems:\n  - " + BASE.replace("\n", "\n    ").rstrip() + "\n"
+    build = Manifests(submission({**TREE, "app/base/deployment.yaml": base}, prod=BUILT)).build(
+        "prod"
+    )
+    web = build.one("Deployment", "web")
+    assert web.where == "app/base/deployment.yaml:4"
+    assert web.field("spec.selector").where == "app/base/deployment.yaml:10"
 
 
 def test_a_single_file_is_known_by_its_top_folder() -> None:
