@@ -167,13 +167,17 @@ def reason_of(lines: list[str]) -> str:
         (r"port is already allocated|address already in use", "a port that it needs is taken."),
         (r"too many open files", "this machine allows too few inotify watches (`mlk8s doctor`)."),
         (r"statfs /lib/modules", "this machine has no folder /lib/modules (`mlk8s doctor`)."),
+        (
+            r"lookup [\w.-]*-control-plane\b",
+            "its containers do not find each other by name (`mlk8s doctor`).",
+        ),
         (r"cgroups in hybrid mode", "crun refuses this machine's cgroups; install runc."),
     )
     for pattern, sentence in known:
         if re.search(pattern, text, re.IGNORECASE):
             return sentence
     output = text.partition("Command Output:")[2].strip().splitlines()
-    errors = [line for line in output if line.startswith("Error")] or output[:1]
+    errors = [line for line in output if line.lower().startswith("error")] or output[:1]
     errors = errors or [line for line in lines if line.startswith("ERROR")]
     chosen = errors or [line for line in lines if line.strip()]
     return (chosen[-1] if chosen else "it said nothing.")[:400]

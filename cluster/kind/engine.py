@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cluster.errors import CannotProvide, ClusterError
-from cluster.kind.machine import podman_settings
+from cluster.kind.machine import has_netavark, podman_settings, resolves_names
 from cluster.kind.sizes import Machine
 from cluster.paths import home_dir, make_dir, write_whole
 
@@ -174,6 +174,8 @@ def _ask(name: EngineName) -> tuple[Engine | None, str]:
         return None, f"{name} is not installed"
     engine = Engine(name, _environment(name))
     try:
+        if not resolves_names(_network(engine)) and has_netavark():
+            engine = Engine(name, _environment(name, netavark=True))
         info = engine.info()
     except (ClusterError, ValueError) as error:
         return None, _why(name, str(error))
@@ -182,11 +184,16 @@ def _ask(name: EngineName) -> tuple[Engine | None, str]:
     return engine, ""
 
 
-def _environment(name: EngineName) -> dict[str, str]:
+def _network(engine: Engine) -> str:
+    """The network stack of podman, by its own word."""
+    return str((engine.info().get("host") or {}).get("networkBackend") or "")
+
+
+def _environment(name: EngineName, netavark: bool = False) -> dict[str, str]:
     """What the engine, and kind when it calls the engine, needs on this machine."""
     values: dict[str, str] = {"KIND_EXPERIMENTAL_PROVIDER": name}
     if name == "podman" and "CONTAINERS_CONF" not in os.environ:
-        settings = podman_settings()
+        settings = podman_settings(netavark)
         if settings:
             path = make_dir(home_dir(), 0o700) / "containers.conf"
             if not path.exists() or path.read_text() != settings:
@@ -217,4 +224,6 @@ def _unfit(name: EngineName, info: dict[str, Any]) -> str:
     rootless = bool((host.get("security") or {}).get("rootless"))
     if rootless and host.get("cgroupVersion") == "v1":
         return "podman without root needs cgroup v2, and this machine has v1"
+    if not resolves_names(str(host.get("networkBackend") or "")):
+        return "podman's containers do not find each other by name, since aardvark-dns is missing"
     return ""

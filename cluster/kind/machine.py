@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 _SYS_RESOURCE = 24  # CAP_SYS_RESOURCE, see capabilities(7)
 CGROUP = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
+# As in containers.conf(5): helper_binaries_dir and cni_plugin_dirs.
+PODMAN_HELPERS = tuple(
+    Path(folder, "podman")
+    for folder in ("/usr/local/libexec", "/usr/local/lib", "/usr/libexec", "/usr/lib")
+)
+CNI_PLUGINS = tuple(
+    Path(folder)
+    for folder in (
+        "/usr/local/libexec/cni",
+        "/usr/libexec/cni",
+        "/usr/local/lib/cni",
+        "/usr/lib/cni",
+        "/opt/cni/bin",
+    )
+)
 
 
 def cgroup_version() -> int | None:
@@ -42,9 +57,28 @@ def mixed_cgroups() -> bool:
         return False
 
 
-def podman_settings() -> str:
-    """A containers.conf for what podman cannot do here by default; empty where nothing is wrong."""
-    parts = []
+def resolves_names(network: str) -> bool:
+    """Whether containers find each other by name under podman's network stack of this name.
+
+    The nodes of a cluster must. CNI does it with its plugin dnsname only, which came apart.
+    """
+    return network != "cni" or any((folder / "dnsname").exists() for folder in CNI_PLUGINS)
+
+
+def has_netavark() -> bool:
+    """Whether podman's younger network stack is here, with the name server that it needs."""
+    return all(
+        any((folder / program).exists() for folder in PODMAN_HELPERS)
+        for program in ("netavark", "aardvark-dns")
+    )
+
+
+def podman_settings(netavark: bool = False) -> str:
+    """A containers.conf for what podman cannot do here by default; empty where nothing is wrong.
+
+    With `netavark` it names that network stack: podman itself stays with the one it found first.
+    """
+    parts = ['[network]\nnetwork_backend = "netavark"\n'] if netavark else []
     if not may_raise_limits():
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         # podman lowers its own limit on processes a little; this one is safe, and plenty.

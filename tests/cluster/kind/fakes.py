@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 _ENGINE = """#!{python}
-import json, pathlib, sys
+import json, os, pathlib, sys
 root = pathlib.Path({root!r})
 args = sys.argv[1:]
 with (root / "calls").open("a") as log:
@@ -18,7 +18,11 @@ if failing.exists():
     sys.stderr.write(failing.read_text())
     sys.exit(1)
 if args[0] == "info":
-    print((root / "info").read_text())
+    info = json.loads((root / "info").read_text())
+    settings = os.environ.get("CONTAINERS_CONF")
+    if settings and "network_backend" in pathlib.Path(settings).read_text():
+        info["host"]["networkBackend"] = "netavark"  # as a real podman takes its settings
+    print(json.dumps(info))
 elif args[0] == "ps":
     cluster = next(arg for arg in args if arg.startswith("label=")).rpartition("=")[2]
     for path in sorted((root / "containers").iterdir()):

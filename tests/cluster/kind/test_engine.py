@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cluster.errors import CannotProvide, ClusterError
@@ -57,6 +59,42 @@ def test_podman_without_root_needs_the_newer_cgroups(engine: FakeEngine) -> None
     engine.say({"host": {"security": {"rootless": True}, "cgroupVersion": "v1"}})
     with pytest.raises(CannotProvide, match="needs cgroup v2"):
         find_engine()
+
+
+@pytest.fixture
+def older_network(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FakeEngine:
+    """A podman that found CNI first, on a machine where nothing resolves names yet."""
+    for name in ("PODMAN_HELPERS", "CNI_PLUGINS"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(machine, name, (tmp_path / name,))
+    monkeypatch.setattr(machine, "may_raise_limits", lambda: True)
+    monkeypatch.setattr(machine, "mixed_cgroups", lambda: False)
+    engine.install("podman")
+    engine.say({"host": {"networkBackend": "cni"}})
+    return engine
+
+
+def test_nodes_that_would_not_find_each_other_are_no_cluster(older_network: FakeEngine) -> None:
+    with pytest.raises(CannotProvide, match="do not find each other by name"):
+        find_engine()
+
+
+def test_cni_resolves_names_with_its_plugin(older_network: FakeEngine, tmp_path: Path) -> None:
+    (tmp_path / "CNI_PLUGINS" / "dnsname").touch()
+    assert "CONTAINERS_CONF" not in find_engine().environment
+
+
+def test_podman_is_told_of_a_network_stack_that_came_later(
+    older_network: FakeEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "PODMAN_HELPERS" / "netavark").touch()
+    with pytest.raises(CannotProvide, match="since aardvark-dns is missing"):
+        find_engine()
+    (tmp_path / "PODMAN_HELPERS" / "aardvark-dns").touch()
+    settings = Path(find_engine().environment["CONTAINERS_CONF"]).read_text()
+    assert 'network_backend = "netavark"' in settings
 
 
 @pytest.mark.parametrize(
