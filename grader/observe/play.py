@@ -19,6 +19,7 @@ from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import ENFORCE, QUOTA, Isolation
 from grader.observe.kinds import ALWAYS, KNOWN, Kind
+from grader.observe.lateness import prove_prompt
 from grader.observe.logs import take_logs
 from grader.observe.noise import is_of_before
 from grader.observe.recorder import Recorder
@@ -248,6 +249,8 @@ class _Run:
                 outcome = settle(self._stage, within) if step.action.settle else Outcome(NOT_WAITED)
             if outcome.note in (QUIET, TOO_LONG):
                 prove_simulation(self._stage)
+            if outcome.note == TOO_LONG:
+                prove_prompt(self._stage)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)

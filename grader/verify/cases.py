@@ -38,6 +38,10 @@ class CaseFile(BaseModel):
     cluster_only: frozenset[str] = Field(
         default=frozenset(), description="Of these, the ones that files alone do not show."
     )
+    real_only: frozenset[str] = Field(
+        default=frozenset(),
+        description="Of these, the ones that only real containers show: no program is simulated.",
+    )
 
 
 class CorpusCase(BaseModel):
