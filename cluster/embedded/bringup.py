@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -25,12 +24,22 @@ from cluster.paths import make_dir, write_whole
 from cluster.processes import end, find
 
 READY_SECONDS = 90.0
-ATTEMPTS = 3
 _WATCHERS = ("kube-controller-manager", "kube-scheduler", "kwok-controller")
 
 
-class PortTaken(ClusterError):
-    """A component ended at once because its port was taken in the meantime."""
+_COMPONENTS = ("etcd", "kube-apiserver", *_WATCHERS)
+
+
+class ComponentEnded(ClusterError):
+    """A component ended right after its start; the next start may do.
+
+    On a very busy machine one may give up on another: the controller manager waits twenty seconds
+    for its API server.
+    """
+
+
+class PortTaken(ComponentEnded):
+    """Its port was taken by another process in the meantime."""
 
 
 def destroy(folder: Folder) -> None:
@@ -45,22 +54,18 @@ def destroy(folder: Folder) -> None:
 
 
 def start_fresh(folder: Folder, tools: Tools, version: str, time_factor: float) -> None:
-    """Create the control plane in an empty folder, and again with other ports after a clash."""
-    for attempt in range(1, ATTEMPTS + 1):
-        pki = folder.components / "pki"
-        config = kwokctl_config(tools, choose_ports(), version, pki, time_factor)
-        write_whole(folder.config, config, 0o600)
-        make_dir(folder.workdir, 0o700)
-        try:
-            # kwokctl insists on adding a context somewhere; this file is nobody's.
-            unused = str(folder.workdir / "context")
-            _run_kwokctl(folder, tools, "create", "cluster", "--kubeconfig", unused)
-            return
-        except PortTaken:
-            end(folder.processes())
-            _clear(folder)
-            if attempt == ATTEMPTS:
-                raise
+    """Create the control plane in an empty folder. Raises ComponentEnded or ClusterError."""
+    config = kwokctl_config(tools, choose_ports(), version, folder.components / "pki", time_factor)
+    write_whole(folder.config, config, 0o600)
+    make_dir(folder.workdir, 0o700)
+    # kwokctl insists on adding a context somewhere; this file is nobody's.
+    unused = str(folder.workdir / "context")
+    _run_kwokctl(folder, tools, "create", "cluster", "--kubeconfig", unused)
+
+
+def were_all_started(folder: Folder) -> bool:
+    """Whether kwokctl got so far that `restart` can start what has ended since."""
+    return all((folder.components / "pids" / f"{name}.pid").exists() for name in _COMPONENTS)
 
 
 def restart(folder: Folder, tools: Tools) -> None:
@@ -79,10 +84,6 @@ def restart(folder: Folder, tools: Tools) -> None:
         if not text.isdigit() or int(text) not in living:
             file.unlink(missing_ok=True)
     _run_kwokctl(folder, tools, "start", "cluster")
-
-
-def _clear(folder: Folder) -> None:
-    shutil.rmtree(folder.workdir, ignore_errors=True)
 
 
 def _run_kwokctl(folder: Folder, tools: Tools, *arguments: str) -> None:
@@ -150,7 +151,7 @@ def _wait_ready(folder: Folder, process: subprocess.Popen[bytes], log: Path) -> 
 
 
 def raise_if_dead(folder: Folder) -> None:
-    """Raise PortTaken or ClusterError if a component that was started has ended."""
+    """Raise ComponentEnded, or its PortTaken, if a component that was started has ended."""
     dead = []
     for file in (folder.components / "pids").glob("*.pid"):
         text = file.read_text().strip()
@@ -164,7 +165,7 @@ def raise_if_dead(folder: Folder) -> None:
         if _says(log, "address already in use"):
             raise PortTaken(f"A port of {name} was taken by another process.")
     for name, log in logs.items():
-        raise ClusterError(f"{name} of cluster {folder.name} ended at once: {_last_words(log)}")
+        raise ComponentEnded(f"{name} of cluster {folder.name} ended at once: {_last_words(log)}")
 
 
 def _says(log: Path, words: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -54,7 +55,8 @@ def fresh(
 
 
 class ClusterPool:
-    """Fresh clusters without the wait: `size` of them are made ahead in the background.
+    """Fresh clusters without the wait: `size` of them are made ahead in the background; 0 makes
+    each when it is asked for. Safe for threads.
 
         with ClusterPool(size=1) as pool:
             with pool.take(spec) as status:
@@ -79,6 +81,8 @@ class ClusterPool:
         self._as_new: deque[_Made] = deque()
         self._names: set[str] = set()
         self._closed = False
+        self._size = size
+        self._lock = threading.Lock()
         for _ in range(size):
             self._prepare()
 
@@ -126,13 +130,15 @@ class ClusterPool:
             self._remove(made.name)
 
     def _next(self) -> _Made:
-        with contextlib.suppress(IndexError):
-            return self._as_new.popleft()
-        if not self._ahead:
-            self._prepare()
-        made = self._ahead.popleft().result()
-        self._prepare()
-        return made
+        with self._lock:
+            if self._as_new:
+                return self._as_new.popleft()
+            if not self._ahead:
+                self._prepare()
+            future = self._ahead.popleft()
+            while len(self._ahead) < self._size:
+                self._prepare()
+        return future.result()
 
     def _is_as_new(self, made: _Made) -> bool:
         """Empty the cluster; whether the proof succeeded. What fails here costs only time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cluster.api import Access, Api
@@ -41,6 +41,26 @@ def _factor_from_environment() -> float | None:
     if not 0.001 <= factor <= 1.0:
         raise ClusterError(f"MLK8S_TIME_FACTOR must be between 0.001 and 1, not {text!r}.")
     return factor
+
+
+ATTEMPTS = 3
+"""How often a cluster is started whose components end at once."""
+
+
+@contextlib.contextmanager
+def _removed_unless_complete(folder: Folder) -> Iterator[None]:
+    """Leave nothing of a cluster whose making failed or was interrupted.
+
+    Should even this fail, the next create finds "creating" and cleans up.
+    """
+    try:
+        yield
+    except BaseException:
+        record = folder.read()
+        if record is not None and record.phase == "creating":
+            with contextlib.suppress(ClusterError):
+                bringup.destroy(folder)
+        raise
 
 
 class EmbeddedProvider:
@@ -97,15 +117,28 @@ class EmbeddedProvider:
             old = folder.read()
             if old is not None and self._wanted_factor() is None:
                 record = record.model_copy(update={"time_factor": old.time_factor})
-            if not self._keep(folder, old, record, tools, progress):
-                self._start(folder, record, tools, progress)
-            try:
-                self._bring_in_line(folder, record, progress)
-            except bringup.PortTaken:
-                # The last component binds its port late; once more, with other ports.
-                self._start(folder, record, tools, progress)
-                self._bring_in_line(folder, record, progress)
+            with _removed_unless_complete(folder):
+                self._bring_up(folder, old, record, tools, progress)
         return self.status(spec.name)
+
+    def _bring_up(
+        self, folder: Folder, old: Record | None, new: Record, tools: Tools, progress: Progress
+    ) -> None:
+        """Use what is there or start anew, and again where a component ends right after that."""
+        serves = self._keep(folder, old, new, tools, progress)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if not serves:
+                    self._start(folder, new, tools, progress)
+                self._bring_in_line(folder, new, progress)
+                return
+            except bringup.ComponentEnded as error:
+                if attempt == ATTEMPTS:
+                    raise
+                # Another port needs all to be made anew; what gave up is just started again.
+                clash = isinstance(error, bringup.PortTaken)
+                mendable = not clash and bringup.were_all_started(folder)
+                serves = mendable and self._mend(folder, tools, progress)
 
     def _keep(
         self, folder: Folder, old: Record | None, new: Record, tools: Tools, progress: Progress
@@ -118,6 +151,10 @@ class EmbeddedProvider:
         with Api(Access.read(folder.internal_kubeconfig)) as api:
             if api.ready() and len(folder.processes()) >= _PROCESSES:
                 return True
+        return self._mend(folder, tools, progress)
+
+    def _mend(self, folder: Folder, tools: Tools, progress: Progress) -> bool:
+        """Start what has ended; False where everything has to be made anew."""
         action = f"Restarting the control plane of {folder.name}"
         progress(ProgressEvent(action, "started"))
         try:
@@ -136,9 +173,6 @@ class EmbeddedProvider:
         try:
             bringup.start_fresh(folder, tools, record.kubernetes_version, record.time_factor)
         except BaseException as error:
-            # Also on Ctrl-C. Should even this fail, the next create finds "creating" and cleans up.
-            with contextlib.suppress(ClusterError):
-                bringup.destroy(folder)
             progress(ProgressEvent(action, "failed", str(error)))
             raise
         progress(ProgressEvent(action, "done"))
@@ -147,6 +181,17 @@ class EmbeddedProvider:
         action = "Preparing nodes"
         progress(ProgressEvent(action, "started"))
         folder.write_kubeconfig()
+        try:
+            self._prepare(folder, record)
+        except ClusterError as error:
+            progress(ProgressEvent(action, "failed", str(error)))
+            bringup.raise_if_dead(folder)  # then that is why
+            raise
+        bringup.raise_if_dead(folder)
+        folder.write(record.model_copy(update={"phase": "ready"}))
+        progress(ProgressEvent(action, "done", f"{len(record.spec.nodes)} nodes Ready"))
+
+    def _prepare(self, folder: Folder, record: Record) -> None:
         spec = record.spec
         with Api(Access.read(folder.internal_kubeconfig)) as api:
             nodes.reconcile(api, spec.nodes)
@@ -157,9 +202,6 @@ class EmbeddedProvider:
             simulation.wait_observed(api)
             prove_alive(api)
             ready.wait_available(api)
-        bringup.raise_if_dead(folder)
-        folder.write(record.model_copy(update={"phase": "ready"}))
-        progress(ProgressEvent(action, "done", f"{len(spec.nodes)} nodes Ready"))
 
     def delete(self, name: str, progress: Progress = silent) -> bool:
         """Remove exactly this cluster: its processes and its folder. True if there was one."""

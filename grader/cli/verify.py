@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,10 +19,10 @@ from grader.errors import EXIT_FAILED
 
 if TYPE_CHECKING:  # imported late, for a quick --help
     from grader.model.lab import Lab
-    from grader.verify.prove import Proof
+    from grader.verify.compare import Proof
 
-LAB_CLUSTERS = 2
-"""Clusters at a time for labs that need one of their own."""
+KIND_CLUSTERS = 2
+"""Clusters of real nodes at a time for labs that need one of their own."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,13 +33,28 @@ def add_to(app: typer.Typer) -> None:
 def verify(
     labs: Annotated[list[str] | None, typer.Argument(help="Labs to prove; all if none.")] = None,
     cluster: Annotated[str, typer.Option(help="embedded, kind or none (files only).")] = "embedded",
-    jobs: Annotated[int, typer.Option(min=1, max=16, help="Submissions at a time.")] = 4,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=16,
+            help="Submissions at a time on the cluster that labs share; half as many clusters at a"
+            f" time for labs that need their own (of kind at most {KIND_CLUSTERS}).",
+        ),
+    ] = 4,
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Cases to draw in labs that draw one.")
     ] = 3,
     repeat: Annotated[
         int, typer.Option(min=1, help="Rounds: is any verdict a matter of luck?")
     ] = 1,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that keeps each round. Those in it already, of just these labs and this"
+            " code, count: a run that was ended goes on."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Prove that the labs' checks are right: for lab authors and the project's own tests.
@@ -53,19 +70,69 @@ def verify(
 
         mlk8s verify 02 14 --cluster none
 
-        mlk8s verify 09 --repeat 20
+        mlk8s verify 09 --repeat 20 --ledger rounds.jsonl
     """
     from grader.load.labs import all_labs, find_lab
+    from grader.verify.ledger import Ledger, state_of
 
     chosen = [find_lab(name) for name in labs] if labs else all_labs()
     drawn = tuple(f"verify-{place}" for place in range(seeds))
-    rounds: list[list[Proof]] = []
+    kept = Ledger(ledger, state_of(chosen, cluster, drawn)) if ledger else None
+    rounds = kept.rounds() if kept else []
+    if rounds and not as_json:
+        err().print(f"{len(rounds)} of {repeat} rounds are in {ledger} already.")
+    began = time.monotonic()
     with ExitStack() as stack:
-        prove_all = _prover(stack, cluster, jobs, quiet=as_json)
-        for number in range(1, repeat + 1):
-            rounds.append(prove_all(chosen, drawn))
+        wanted = range(len(rounds) + 1, repeat + 1)
+        for proofs in _prove_rounds(stack, chosen, wanted, cluster, jobs, drawn, quiet=as_json):
+            rounds.append(proofs)
+            if kept:
+                kept.add(proofs)
             if repeat > 1 and not as_json:
-                _tell_round(number, repeat, rounds[-1])
+                _tell_round(len(rounds), repeat, proofs)
+    _tell_all(rounds, time.monotonic() - began, as_json)
+    wrong = any(proof.faults for proofs in rounds for proof in proofs)
+    raise typer.Exit(EXIT_FAILED if wrong else 0)
+
+
+def _prove_rounds(
+    stack: ExitStack,
+    labs: Sequence[Lab],
+    wanted: range,
+    cluster: str,
+    jobs: int,
+    seeds: tuple[str, ...],
+    quiet: bool,
+) -> Iterator[list[Proof]]:
+    """The proofs of each of these rounds, in the order of the labs; `stack` ends all that plays."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from grader.grading.sessions import Player
+    from grader.verify.entries import entries_of
+    from grader.verify.prove import Asked, Lanes, prove_all
+
+    if not wanted:
+        return
+    clusters = max(1, jobs // 2)
+    clusters = min(clusters, KIND_CLUSTERS) if cluster == "kind" else clusters
+    # Nobody waits for a person here, so no embedded cluster is made ahead of its use.
+    size = clusters if cluster == "kind" else 0
+    player = None if cluster == "none" else stack.enter_context(Player(cluster, size, at_once=jobs))
+    columns = (BarColumn(), MofNCompleteColumn(), "plays", TimeRemainingColumn())
+    hidden = quiet or not err().is_terminal
+    bar = stack.enter_context(Progress(*columns, console=err(), disable=hidden, transient=True))
+    task = bar.add_task("", total=len(wanted) * sum(entries_of(lab, seeds) for lab in labs))
+    lanes = stack.enter_context(Lanes(jobs, clusters))
+    asked = [Asked(lab, number) for number in wanted for lab in labs]
+    done: dict[int, dict[str, Proof]] = {number: {} for number in wanted}
+    for one, proof in prove_all(asked, player, lanes, lambda *_: bar.advance(task), seeds):
+        done[one.round][one.lab.id] = proof
+        if len(done[one.round]) == len(labs):
+            made = done.pop(one.round)
+            yield [made[lab.id] for lab in labs]
+
+
+def _tell_all(rounds: Sequence[Sequence[Proof]], seconds: float, as_json: bool) -> None:
     if as_json:
         told = [
             {**asdict(proof), "round": number}
@@ -73,38 +140,10 @@ def verify(
             for proof in proofs
         ]
         typer.echo(json.dumps(told, indent=2))
-    elif repeat == 1:
-        _show(rounds[0])
+    elif len(rounds) == 1:
+        _show(rounds[0], seconds)
     else:
         _show_rounds(rounds)
-    wrong = any(proof.faults for proofs in rounds for proof in proofs)
-    raise typer.Exit(EXIT_FAILED if wrong else 0)
-
-
-def _prover(
-    stack: ExitStack, cluster: str, jobs: int, quiet: bool
-) -> Callable[[Sequence[Lab], tuple[str, ...]], list[Proof]]:
-    """What proves some labs under some seeds; `stack` ends the clusters that it has used."""
-    from rich.progress import Progress as Bar
-
-    from grader.grading.sessions import Player
-    from grader.verify.prove import entries_of, prove
-
-    size = LAB_CLUSTERS if cluster == "kind" else 1
-    player = None if cluster == "none" else stack.enter_context(Player(cluster, size, at_once=jobs))
-
-    def prove_all(labs: Sequence[Lab], seeds: tuple[str, ...]) -> list[Proof]:
-        proofs = []
-        with Bar(console=err(), disable=quiet or not err().is_terminal, transient=True) as bar:
-            for lab in labs:
-                task = bar.add_task(f"Lab {lab.number}", total=entries_of(lab, seeds))
-                own = lab.file.isolation == "cluster"
-                workers = min(jobs, LAB_CLUSTERS) if own else jobs
-                step = lambda _, t=task: bar.advance(t)  # noqa: E731
-                proofs.append(prove(lab, player, workers, step, seeds))
-        return proofs
-
-    return prove_all
 
 
 def _tell_round(number: int, of: int, proofs: Sequence[Proof]) -> None:
@@ -135,7 +174,7 @@ def _show_rounds(rounds: Sequence[Sequence[Proof]]) -> None:
     out().print(table)
 
 
-def _show(proofs: Sequence[Proof]) -> None:
+def _show(proofs: Sequence[Proof], seconds: float) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -147,7 +186,7 @@ def _show(proofs: Sequence[Proof]) -> None:
         table.add_row(proof.lab, *map(str, counts), f"{proof.seconds:.1f}", verdict)
     if len(table.rows) > 1:
         table.add_section()
-        table.add_row(f"{len(table.rows)} labs", *_totals(proofs))
+        table.add_row(f"{len(table.rows)} labs", *_totals(proofs, seconds))
     out().print(table)
     _tell_faults(proofs)
 
@@ -158,11 +197,12 @@ def _tell_faults(proofs: Sequence[Proof]) -> None:
             out().print(f"✘ {proof.lab}  {fault}", markup=False, soft_wrap=True)
 
 
-def _totals(proofs: Sequence[Proof]) -> list[str]:
+def _totals(proofs: Sequence[Proof], seconds: float) -> list[str]:
+    # Labs are proven side by side, so their seconds do not add up.
     counts = (
         sum(proof.checks for proof in proofs),
         sum(proof.mistakes for proof in proofs),
         sum(proof.variants for proof in proofs),
         sum(proof.not_provable for proof in proofs),
     )
-    return [*map(str, counts), f"{sum(proof.seconds for proof in proofs):.1f}"]
+    return [*map(str, counts), f"{seconds:.1f}"]

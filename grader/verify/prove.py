@@ -1,68 +1,73 @@
-"""Proving one lab: play everything in its corpus, judge it all, compare with what must be."""
+"""Proving labs: play everything in their corpora, judge it all, compare with what must be."""
 
 from __future__ import annotations
 
-import shutil
+import itertools
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
 
-from grader.grading.grade import load
+from grader.grading.grade import load, save_recording
 from grader.grading.sessions import Player
 from grader.judge.case import Case
-from grader.judge.check import CheckInfo
 from grader.judge.plugin import CaseRef
 from grader.judge.run import result_of, run_checks
-from grader.load.seeds import fill_folder
 from grader.model.lab import Lab
 from grader.model.recording import Recording
-from grader.model.result import Result
-from grader.verify.cases import CorpusCase, corpus, materialize
-from grader.verify.readme import unreadable, unstated_values
+from grader.verify.compare import Proof, compare
+from grader.verify.entries import SEEDS, Entry, make_entries
 
-OnCase = Callable[[str], None]
+OnCase = Callable[[str, str], None]
+"""Called with a lab's id and the name of what was played of it; from any thread."""
 
-
-@dataclass
-class Proof:
-    """What was proven of one lab. `faults` are sentences; none means that it stands."""
-
-    lab: str
-    checks: int = 0
-    mistakes: int = 0
-    variants: int = 0
-    not_provable: int = 0
-    seconds: float = 0.0
-    faults: list[str] = field(default_factory=list)
-    plays: int = 0
-    """Starter, solutions and the whole corpus."""
-    statuses: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Status of each check, by what was played."""
-    kept: list[str] = field(default_factory=list)
-    """Recordings of what got another verdict than it must."""
+ROUNDS_AHEAD = 2
+"""Rounds under way at a time: while the longest plays of one end, the next fills the machine."""
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """One thing to play: `kind` is starter, solution, mistake or variant."""
+class Asked:
+    """One proof that is wanted: of this lab, in this round."""
 
-    name: str
-    kind: str
-    path: Path
-    case: CorpusCase | None = None
+    lab: Lab
+    round: int = 1
 
 
-SEEDS = ("verify-0", "verify-1", "verify-2")
-"""Seeds under which a seeded lab is proven when nothing else is said."""
+class Lanes:
+    """Threads that play: some on the cluster that labs share, some for labs with their own.
 
+    A context manager. Leaving it waits for what is being played; nothing that waits begins.
+    """
 
-def entries_of(lab: Lab, seeds: Sequence[str] = SEEDS) -> int:
-    """How many plays the proof of this lab takes."""
-    solutions = max(2, len(seeds)) if lab.file.seeded else 2
-    return 1 + solutions + len(corpus(lab))
+    def __init__(self, shared: int, own: int) -> None:
+        self._shared = ThreadPoolExecutor(shared, thread_name_prefix="verify-shared")
+        self._own = ThreadPoolExecutor(own, thread_name_prefix="verify-own")
+
+    def __enter__(self) -> Lanes:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        for lane in (self._shared, self._own):
+            lane.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._shared, self._own):
+            lane.shutdown(wait=True)
+
+    def submit(self, lab: Lab, play: Callable[[Entry], Case], entry: Entry) -> Future[Case]:
+        """Let it be played as soon as it is its turn."""
+        lane = self._own if lab.file.isolation == "cluster" else self._shared
+        return lane.submit(play, entry)
 
 
 def prove(
@@ -72,154 +77,151 @@ def prove(
     on_case: OnCase | None = None,
     seeds: Sequence[str] = SEEDS,
 ) -> Proof:
-    """Prove one lab; `player` None proves what files alone can show.
+    """Prove one lab, `jobs` plays at a time; `player` None proves what files alone can show.
 
     A seeded lab is proven under these seeds: its solution under each, its corpus in turn.
     Raises CourseError for a corpus that is not well formed, MachineError when the cluster fails.
     """
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mlk8s-verify-") as scratch:
-        entries = _entries(lab, Path(scratch), seeds)
-
-        def case_of(entry: _Entry) -> Case:
-            made = _case(lab, entry, player)
-            if on_case:
-                on_case(entry.name)
-            return made
-
-        with ThreadPoolExecutor(max_workers=jobs) as workers:
-            cases = list(workers.map(case_of, entries))
-        if player is not None:
-            player.release(lab)
-    references = [CaseRef(case.id, lambda case=case: case) for case in cases]  # type: ignore[misc]
-    session = run_checks(lab, references)
-    results = {case.id: result_of(lab, case, session) for case in cases}
-    proof = _compare(lab, entries, results, session.checks)
-    proof.kept = _keep({case.id: case.recording for case in cases}, proof.faults)
-    proof.statuses = {
-        name: {check.id: check.status for check in result.checks}
-        for name, result in results.items()
-    }
-    proof.seconds = time.monotonic() - began
-    return proof
+    with Lanes(jobs, jobs) as lanes:
+        return next(proof for _, proof in prove_all([Asked(lab)], player, lanes, on_case, seeds))
 
 
-def _entries(lab: Lab, scratch: Path, seeds: Sequence[str]) -> list[_Entry]:
-    if lab.file.seeded:
-        return _seeded_entries(lab, scratch, seeds)
-    entries = [
-        _Entry("starter", "starter", lab.starter),
-        _Entry("solution", "solution", lab.solution),
-        _Entry("solution, again", "solution", lab.solution),
-    ]
-    for case in corpus(lab):
-        path = materialize(lab, case, scratch / case.name)
-        entries.append(_Entry(case.name, case.file.kind, path, case))
-    return entries
+def prove_all(
+    asked: Iterable[Asked],
+    player: Player | None,
+    lanes: Lanes,
+    on_case: OnCase | None = None,
+    seeds: Sequence[str] = SEEDS,
+) -> Iterator[tuple[Asked, Proof]]:
+    """Prove labs side by side, each as `prove` does; yields each proof as soon as it is made.
+
+    Plays wait for a timer or a rollout most of their time, so those of the next lab, and of the
+    next round, begin while the last ones of this are under way.
+    """
+    rounds = [list(of_one) for _, of_one in itertools.groupby(asked, lambda one: one.round)]
+    left: Counter[int] = Counter()
+    with ExitStack() as stack:
+        under_way = _UnderWay(player, lanes, on_case, seeds)
+        stack.callback(under_way.close)
+        while rounds or left.total():
+            while rounds and sum(count > 0 for count in left.values()) < ROUNDS_AHEAD:
+                for one in rounds.pop(0):
+                    left[one.round] += 1
+                    under_way.begin(one)
+            one, proof = under_way.next_proof()
+            left[one.round] -= 1
+            yield one, proof
 
 
-def _seeded_entries(lab: Lab, scratch: Path, seeds: Sequence[str]) -> list[_Entry]:
-    """The solution under each seed, twice where there is but one; the corpus takes them in turn."""
+class _UnderWay:
+    """The proofs that are being played."""
 
-    def filled(name: str, source: Path, seed: str) -> Path:
-        target = scratch / name
-        if source != target:
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.md"))
-        fill_folder(lab, target, seed)
-        return target
+    def __init__(
+        self, player: Player | None, lanes: Lanes, on_case: OnCase | None, seeds: Sequence[str]
+    ) -> None:
+        self._player = player
+        self._lanes = lanes
+        self._on_case = on_case
+        self._seeds = seeds
+        self._done: SimpleQueue[_Plays] = SimpleQueue()
+        self.labs: list[_Plays] = []
 
-    entries = [_Entry("starter", "starter", filled("starter", lab.starter, seeds[0]))]
-    names = ["solution", *(f"solution, seed {seed}" for seed in (*seeds, *seeds)[1:])]
-    for name, seed in zip(names, seeds if len(seeds) > 1 else (*seeds, *seeds), strict=False):
-        entries.append(_Entry(name, "solution", filled(name, lab.solution, seed)))
-    for place, case in enumerate(corpus(lab)):
-        made = materialize(lab, case, scratch / case.name)
-        path = filled(case.name, made, seeds[place % len(seeds)])
-        entries.append(_Entry(case.name, case.file.kind, path, case))
-    return entries
+    def begin(self, asked: Asked) -> None:
+        plays = _Plays(asked, self._player, self._on_case, self._done.put)
+        self.labs.append(plays)
+        plays.begin(self._lanes, self._seeds)
+
+    def next_proof(self) -> tuple[Asked, Proof]:
+        """Wait for the next lab of which everything was played, and judge it."""
+        plays = self._done.get()
+        self.labs.remove(plays)
+        own = [one for one in (plays, *self.labs) if one.asked.lab.file.isolation == "cluster"]
+        if self._player is not None and own == [plays]:
+            self._player.release()
+        try:
+            return plays.asked, plays.proof()
+        finally:
+            plays.close()
+
+    def close(self) -> None:
+        for plays in self.labs:
+            plays.close()
 
 
-def _case(lab: Lab, entry: _Entry, player: Player | None) -> Case:
-    submission = load(lab, entry.path, name=entry.name)
-    case = Case(entry.name, submission)
-    if player is not None:
-        case.recording = player.play(lab, submission)
-    return case
+class _Plays:
+    """Everything that is played of one lab in one round."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        player: Player | None,
+        on_case: OnCase | None,
+        on_end: Callable[[_Plays], None],
+    ) -> None:
+        self.asked = asked
+        self._player = player
+        self._on_case = on_case
+        self._on_end = on_end
+        self._scratch = tempfile.TemporaryDirectory(prefix="mlk8s-verify-")
+        self._entries: list[Entry] = []
+        self._futures: list[Future[Case]] = []
+        self._left = 0
+        self._lock = threading.Lock()
+        self._began: float | None = None
+
+    def begin(self, lanes: Lanes, seeds: Sequence[str]) -> None:
+        """Let all of it wait for its turn."""
+        lab = self.asked.lab
+        self._entries = make_entries(lab, Path(self._scratch.name), seeds)
+        self._left = len(self._entries)
+        self._futures = [lanes.submit(lab, self._play, entry) for entry in self._entries]
+        for future in self._futures:
+            future.add_done_callback(self._ended)
+
+    def _play(self, entry: Entry) -> Case:
+        if self._began is None:
+            self._began = time.monotonic()
+        submission = load(self.asked.lab, entry.path, name=entry.name)
+        case = Case(entry.name, submission)
+        if self._player is not None:
+            case.recording = self._player.play(self.asked.lab, submission)
+        if self._on_case:
+            self._on_case(self.asked.lab.id, entry.name)
+        return case
+
+    def _ended(self, future: Future[Case]) -> None:
+        """Tell it once: when all are done, or as soon as one could not be played."""
+        with self._lock:
+            failed = not future.cancelled() and future.exception() is not None
+            before, self._left = self._left, 0 if failed else max(0, self._left - 1)
+        if before and not self._left:
+            self._on_end(self)
+
+    def proof(self) -> Proof:
+        """Judge what was played. Raises what a play has raised."""
+        lab = self.asked.lab
+        for future in self._futures:
+            if future.done() and (error := future.exception()):
+                raise error
+        cases = [future.result() for future in self._futures]
+        references = [CaseRef(case.id, lambda case=case: case) for case in cases]  # type: ignore[misc]
+        session = run_checks(lab, references)
+        results = {case.id: result_of(lab, case, session) for case in cases}
+        proof = compare(lab, self._entries, results, session.checks)
+        proof.kept = _keep({case.id: case.recording for case in cases}, proof.faults)
+        proof.seconds = time.monotonic() - (self._began or time.monotonic())
+        return proof
+
+    def close(self) -> None:
+        """Forget what waits and remove the files."""
+        for future in self._futures:
+            future.cancel()
+        self._futures.clear()
+        self._scratch.cleanup()
 
 
 def _keep(recordings: Mapping[str, Recording | None], faults: list[str]) -> list[str]:
     """Keep what was seen of each entry with a fault: it may not come again. Returns the paths."""
-    from grader.grading.grade import save_recording
-
     wrong = {name for name in recordings if any(fault.startswith(f"{name}: ") for fault in faults)}
     found = (recordings[name] for name in sorted(wrong))
     return [str(save_recording(recording, None)) for recording in found if recording]
-
-
-def _compare(
-    lab: Lab, entries: list[_Entry], results: dict[str, Result], checks: dict[str, CheckInfo]
-) -> Proof:
-    kinds = [entry.kind for entry in entries]
-    proof = Proof(lab.id, len(checks), kinds.count("mistake"), kinds.count("variant"))
-    proof.plays = len(entries)
-    failed_by_mistake: set[str] = set()
-    for entry in entries:
-        result = results[entry.name]
-        failed = {check.id for check in result.checks if check.status == "failed"}
-        if entry.kind == "mistake":
-            failed_by_mistake |= failed
-        proof.faults += [f"{entry.name}: {fault}" for fault in _faults(entry, result, checks)]
-    unproven = {c.id for c in results["solution"].checks if c.status == "not_provable"}
-    proof.not_provable = len(unproven)
-    vacuous = sorted(set(checks) - failed_by_mistake - unproven)
-    proof.faults += [f"{name}: no mistake of the corpus fails this check" for name in vacuous]
-    proof.faults += unstated_values(lab) + unreadable(list(checks.values()))
-    return proof
-
-
-def _faults(entry: _Entry, result: Result, checks: dict[str, CheckInfo]) -> list[str]:
-    """How the verdict on one entry differs from what it must be."""
-    faults = [
-        f"{check.id} ended in an error: {check.observed}"
-        for check in result.checks
-        if check.status == "error"
-    ]
-    failed = {check.id for check in result.checks if check.status == "failed"}
-    blocked = {check.id for check in result.checks if check.status == "blocked"}
-    if entry.kind == "starter":
-        return faults + _starter_faults(result)
-    wanted_failed: frozenset[str] = frozenset()
-    wanted_blocked: frozenset[str] = frozenset()
-    if entry.case is not None:
-        wanted_failed, wanted_blocked = entry.case.file.failed, entry.case.file.blocked
-        unknown = sorted((wanted_failed | wanted_blocked) - set(checks))
-        faults += [f"names {name}, which is no check of this lab" for name in unknown]
-        open_checks = {check.id for check in result.checks if check.status == "not_provable"}
-        open_checks |= entry.case.file.real_only if result.cluster.simulated else set()
-        wanted_failed, wanted_blocked = wanted_failed - open_checks, wanted_blocked - open_checks
-    faults += _difference("fail", wanted_failed, failed, result)
-    faults += _difference("be blocked", wanted_blocked, blocked, result)
-    return faults
-
-
-def _starter_faults(result: Result) -> list[str]:
-    if result.passed:
-        return ["it passes"]
-    if result.score > result.max_score / 3:
-        return [f"it earns {result.score:g} of {result.max_score:g} points, more than a third"]
-    return []
-
-
-def _difference(verb: str, wanted: frozenset[str], observed: set[str], result: Result) -> list[str]:
-    by_id = {check.id: check for check in result.checks}
-    faults = []
-    for name in sorted(wanted - observed):
-        found = by_id.get(name)
-        faults.append(f"{name} should {verb}, but it {found.status if found else 'is missing'}")
-    for name in sorted(observed - wanted):
-        found = by_id[name]
-        faults.append(
-            f"{name} should not {verb}: expected {found.expected}, observed {found.observed}"
-            f" {[e.where for e in found.evidence[-1:]]}"
-        )
-    return faults

@@ -20,7 +20,8 @@ from grader.grading.where import CLUSTER_NAME
 from grader.load.labs import all_labs
 from grader.model.lab import Lab
 from grader.verify.cases import corpus
-from grader.verify.prove import Proof, prove
+from grader.verify.compare import Proof
+from grader.verify.prove import prove
 
 pytestmark = [pytest.mark.kind, pytest.mark.proof, pytest.mark.slow]
 
@@ -55,7 +56,7 @@ def proofs(running: ClusterStatus) -> Iterator[dict[str, Proofs]]:
             ThreadPoolExecutor(1) as after,
         ):
             found = {
-                lab.id: workers.submit(prove, lab, kind, CLUSTERS, lambda _: made.set())
+                lab.id: workers.submit(prove, lab, kind, CLUSTERS, lambda *_: made.set())
                 for lab in LABS
                 if lab not in SHARING
             }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from grader.load.labs import find_lab
-from grader.verify.prove import entries_of
+from grader.verify.entries import entries_of
 from tests.grader.cli.helpers import mlk8s
 
 Capsys = pytest.CaptureFixture[str]
@@ -36,3 +37,15 @@ def test_the_json_of_rounds(capsys: Capsys) -> None:
     assert [proof["round"] for proof in proofs] == [1, 2]
     assert all(proof["plays"] == len(proof["statuses"]) for proof in proofs)
     assert not any(proof["faults"] for proof in proofs)
+
+
+def test_rounds_in_a_ledger_are_not_played_again(capsys: Capsys, tmp_path: Path) -> None:
+    asked = ("verify", "02", "--cluster", "none", "--ledger", str(tmp_path / "rounds.jsonl"))
+    assert mlk8s(capsys, *asked, "--repeat", "2").code == 0
+    more = mlk8s(capsys, *asked, "--repeat", "3")
+    assert more.code == 0
+    assert "2 of 3 rounds are in" in more.err
+    assert "round 3 of 3  proven" in more.out
+    assert "round 2" not in more.out
+    again = mlk8s(capsys, *asked, "--repeat", "3", "--json")
+    assert [proof["round"] for proof in json.loads(again.out)] == [1, 2, 3]

@@ -266,6 +266,29 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(
     assert len(calls) == 2
 
 
+def test_a_component_that_gives_up_while_the_cluster_starts_is_started_again() -> None:
+    """As the controller manager does when a busy machine keeps it waiting for its API server."""
+    folder, killed = Folder("tried-again"), []
+
+    def kill_the_first() -> None:
+        file = folder.components / "pids" / "kube-controller-manager.pid"
+        eventually(lambda: file.exists() and file.read_text().strip())
+        killed.append(int(file.read_text()))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    provider = EmbeddedProvider()
+    try:
+        assert provider.create(ClusterSpec(name=folder.name, nodes=SMALL)).running
+        killer.join()
+        processes = folder.processes()
+        assert len(processes) == 6
+        assert killed[0] not in {process.pid for process in processes}
+    finally:
+        provider.delete(folder.name)
+
+
 def test_a_fresh_cluster_is_gone_afterwards() -> None:
     with fresh(ClusterSpec(nodes=SMALL)) as status:
         assert status.running
