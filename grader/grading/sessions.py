@@ -21,8 +21,8 @@ class Player:
     """Plays submissions from several threads; a context manager that removes what it made.
 
     Labs with `isolation: namespace` share one cluster and one set of watches. Those with
-    `isolation: cluster` take fresh clusters of one pool, `size` of which are made ahead. `at_once`
-    is the number of threads that play on the shared cluster.
+    `isolation: cluster` take fresh clusters of a pool, `size` of which are made ahead. `at_once` is
+    the number of threads that play on the shared cluster.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Player:
         self._progress = progress
         self._stack = ExitStack()
         self._lock = Lock()
-        self._pool: Any = None
+        self._pools: dict[str, Any] = {}
         self._rooms: dict[str, Room] = {}
         self._shared: Any = None
 
@@ -52,8 +52,8 @@ class Player:
         tb: TracebackType | None,
     ) -> None:
         with self._stack:
-            if self._pool is not None:
-                self._stack.push(self._pool)
+            for pool in self._pools.values():
+                self._stack.push(pool)
 
     def play(self, lab: Lab, submission: Submission) -> Recording:
         """Play one submission; MachineError when no cluster can be had."""
@@ -64,7 +64,7 @@ class Player:
             prepare_tools(lab, self._progress)
             if lab.file.isolation == "cluster":
                 spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
-                with self._clusters(spec).take(spec) as status:
+                with self._clusters(lab, spec).take(spec) as status:
                     return observe(lab, submission, status)
             status, session = self._shared_session()
             room = self._room_for(lab)
@@ -83,20 +83,20 @@ class Player:
         with self._lock:
             return self._rooms.setdefault(lab.id, Room(lab.file.at_once))
 
-    def release(self) -> None:
-        """Remove the clusters that were kept for labs with one of their own: an idle control plane
-        still takes part of a core. The next play of such a lab makes new ones."""
+    def release(self, lab: Lab) -> None:
+        """Remove the clusters that were kept for this lab, none of which may be in use: an idle
+        control plane still takes part of a core. The next play of it makes new ones."""
         with self._lock:
-            pool, self._pool = self._pool, None
+            pool = self._pools.pop(lab.id, None)
         if pool is not None:
             pool.__exit__(None, None, None)
 
-    def _clusters(self, spec: ClusterSpec) -> Any:
-        """The pool for every such lab: a cluster takes the nodes of whichever uses it next."""
+    def _clusters(self, lab: Lab, spec: ClusterSpec) -> Any:
+        """The pool of a lab: a cluster that has served another one knows its images, too."""
         with self._lock:
-            if self._pool is None:
-                self._pool = self._new_pool(spec).__enter__()
-            return self._pool
+            if lab.id not in self._pools:
+                self._pools[lab.id] = self._new_pool(spec).__enter__()
+            return self._pools[lab.id]
 
     def _new_pool(self, spec: ClusterSpec) -> Any:
         if self._where == "kind":

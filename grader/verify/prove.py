@@ -135,9 +135,9 @@ class _UnderWay:
         """Wait for the next lab of which everything was played, and judge it."""
         plays = self._done.get()
         self.labs.remove(plays)
-        own = [one for one in (plays, *self.labs) if one.asked.lab.file.isolation == "cluster"]
-        if self._player is not None and own == [plays]:
-            self._player.release()
+        lab = plays.asked.lab
+        if self._player is not None and all(other.asked.lab.id != lab.id for other in self.labs):
+            self._player.release(lab)
         try:
             return plays.asked, plays.proof()
         finally:

@@ -46,7 +46,7 @@ def test_the_reference_earns_every_point_and_the_starter_does_not(
             fill_folder(lab, path, SEEDS[0])
         submission = load(lab, path, name)
         cases.append(Case(name, submission, player.play(lab, submission)))
-    player.release()
+    player.release(lab)
     reference, starter = judge(lab, cases)
     lost = [check.title for check in reference.checks if check.status in ("failed", "blocked")]
     assert not lost
