@@ -125,11 +125,16 @@ def _prove_rounds(
     lanes = stack.enter_context(Lanes(jobs, clusters))
     asked = [Asked(lab, number) for number in wanted for lab in labs]
     done: dict[int, dict[str, Proof]] = {number: {} for number in wanted}
-    for one, proof in prove_all(asked, player, lanes, lambda *_: bar.advance(task), seeds):
-        done[one.round][one.lab.id] = proof
-        if len(done[one.round]) == len(labs):
-            made = done.pop(one.round)
-            yield [made[lab.id] for lab in labs]
+    try:
+        for one, proof in prove_all(asked, player, lanes, lambda *_: bar.advance(task), seeds):
+            done[one.round][one.lab.id] = proof
+            if len(done[one.round]) == len(labs):
+                made = done.pop(one.round)
+                yield [made[lab.id] for lab in labs]
+    except KeyboardInterrupt:
+        # A play takes up to some minutes, and its namespaces and clusters are removed at its end.
+        err().print("Ending what is being played; nothing else begins.", highlight=False)
+        raise
 
 
 def _tell_all(rounds: Sequence[Sequence[Proof]], seconds: float, as_json: bool) -> None:
