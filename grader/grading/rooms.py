@@ -1,8 +1,8 @@
 """Room on a cluster that many plays share: a verdict must not depend on who else is played.
 
 Plays side by side have namespaces of their own, but the nodes are everybody's. A Pod that found no
-node because of a neighbour, or was started late, says nothing about its submission. Such a
-recording is thrown away, and the submission is played again with the cluster to itself.
+node because of a neighbour says nothing about its submission. Such a recording is thrown away, and
+the submission is played again with the cluster to itself.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from grader.model.recording import Recording
-from grader.observe.lateness import late_start
 
 _SHORT = ("Insufficient ", "Too many pods", "No preemption victims found")
 
 
 def is_crowded(recording: Recording) -> bool:
-    """Whether a Pod did not find a node with enough left (cores, memory, GPUs or places), or a run
-    was given up where real containers started late."""
-    slow = recording.fault and recording.capabilities.containers == "real"
-    if slow and late_start(recording.changes, recording.seconds):
-        return True
+    """Whether a Pod did not find a node with enough left: cores, memory, GPUs or places."""
     return any(
         change.object["kind"] == "Event"
         and change.object.get("reason") == "FailedScheduling"

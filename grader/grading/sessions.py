@@ -41,6 +41,7 @@ class Player:
         self._pools: dict[str, Any] = {}
         self._rooms: dict[str, Room] = {}
         self._shared: Any = None
+        self._hopeful = True
 
     def __enter__(self) -> Player:
         return self
@@ -56,27 +57,49 @@ class Player:
                 self._stack.push(pool)
 
     def play(self, lab: Lab, submission: Submission) -> Recording:
-        """Play one submission; MachineError when no cluster can be had."""
+        """Play one submission; MachineError when no cluster can be had.
+
+        A run that was given up is played once more, on the shared cluster without neighbours.
+        """
         from cluster.errors import ClusterError
-        from grader.observe import observe
 
         try:
             prepare_tools(lab, self._progress)
             if lab.file.isolation == "cluster":
-                spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
-                with self._clusters(lab, spec).take(spec) as status:
-                    return observe(lab, submission, status)
-            status, session = self._shared_session()
-            room = self._room_for(lab)
-            with room.beside_others():
-                recording = observe(lab, submission, status, session=session)
-            if is_crowded(recording):
-                with room.alone():
-                    session.wait_for_ends()
-                    recording = observe(lab, submission, status, session=session)
-            return recording
+                recording = self._play_on_its_own(lab, submission)
+                if self._is_worth_another(recording):
+                    recording = self._play_on_its_own(lab, submission)
+            else:
+                recording = self._play_beside_others(lab, submission)
         except ClusterError as error:
             raise MachineError(str(error), error.hint) from error
+        # Where even a second play is given up, the fault lasts: others are not played twice.
+        self._hopeful = not recording.fault
+        return recording
+
+    def _is_worth_another(self, recording: Recording) -> bool:
+        """Whether a play was given up, as on a machine that was very busy for a moment."""
+        return bool(recording.fault) and self._hopeful
+
+    def _play_on_its_own(self, lab: Lab, submission: Submission) -> Recording:
+        from grader.observe import observe
+
+        spec = ClusterSpec(nodes=lab.file.nodes, servers=lab.file.servers)
+        with self._clusters(lab, spec).take(spec) as status:
+            return observe(lab, submission, status)
+
+    def _play_beside_others(self, lab: Lab, submission: Submission) -> Recording:
+        from grader.observe import observe
+
+        status, session = self._shared_session()
+        room = self._room_for(lab)
+        with room.beside_others():
+            recording = observe(lab, submission, status, session=session)
+        if is_crowded(recording) or self._is_worth_another(recording):
+            with room.alone():
+                session.wait_for_ends()
+                recording = observe(lab, submission, status, session=session)
+        return recording
 
     def _room_for(self, lab: Lab) -> Room:
         """Lets no more plays of a lab begin than its nodes have room for."""

@@ -76,13 +76,18 @@ def silence(scaler: Object, factor: float, tempo: float) -> float:
     limited = _limited(scaler, reasons)
     seconds = 0.0
     if held:
-        window = _behavior(scaler, held).get("stabilizationWindowSeconds")
-        usual = 300 * factor if held == "scaleDown" else 0.0
-        seconds = usual if window is None else scaled(int(window), tempo)
+        seconds = window(scaler, held, factor, tempo)
     if limited:
         periods = [int(p.get("periodSeconds") or 0) for p in _policies(scaler, limited)]
         seconds = max([seconds, *(scaled(period, tempo) for period in periods)])
     return seconds
+
+
+def window(scaler: Object, direction: str, factor: float, tempo: float) -> float:
+    """Seconds of an autoscaler's stabilization window as they pass on this cluster."""
+    written = _behavior(scaler, direction).get("stabilizationWindowSeconds")
+    usual = 300 * factor if direction == "scaleDown" else 0.0
+    return usual if written is None else scaled(int(written), tempo)
 
 
 def lookups(scaler: Object) -> int:

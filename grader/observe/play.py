@@ -15,6 +15,7 @@ from grader.model.recording import Change, Mark, Object, Recording
 from grader.model.scenario import Send, Step
 from grader.observe import isolation as place
 from grader.observe import room
+from grader.observe.attention import prove_attentive
 from grader.observe.ending import release_objects
 from grader.observe.hub import WatchHub
 from grader.observe.isolation import ENFORCE, QUOTA, Isolation
@@ -240,6 +241,7 @@ class _Run:
     def _play_step(self, step: Step, name: str) -> None:
         self._on_step(name, "begin")
         self._mark(name, step.kind, "begin", Outcome(""))
+        since = self._marks[-1].at
         try:
             if step.kind == "delete":
                 take_logs(self._stage)
@@ -251,6 +253,7 @@ class _Run:
                 prove_simulation(self._stage)
             if outcome.note == TOO_LONG:
                 prove_prompt(self._stage)
+            prove_attentive(self._stage, since)
         except (GraderError, KeyboardInterrupt):
             self._mark(name, step.kind, "end", Outcome(BROKEN_OFF), known=True)
             self._on_step(name, BROKEN_OFF)

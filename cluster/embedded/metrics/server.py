@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ _AUTOSCALER = "horizontal-pod-autoscaler"
 """What the controller calls itself in its requests' User-Agent."""
 _NAMESPACES = 4096
 """So many namespaces are counted at once; the oldest is forgotten then."""
+_REMEMBERED = 120
+"""Of so many questions of a kind it is known when they were asked: two minutes' at one a second."""
 
 
 class Machines(Protocol):
@@ -45,12 +48,29 @@ class Machines(Protocol):
         """Wait for what is due; the known version of each Pod. Raises TimeoutError."""
 
 
+class _Looks:
+    """How often one question was asked, and when the last times were."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._times: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def note(self) -> None:
+        self.count += 1
+        self._times.append(time.monotonic())
+
+    def ages(self) -> list[float]:
+        """How many seconds ago, the oldest first."""
+        now = time.monotonic()
+        return [round(now - at, 3) for at in self._times]
+
+
 class MetricsApi:
     """Answers for pods, nodes and external metrics."""
 
     def __init__(self, machines: Machines) -> None:
         self._machines = machines
-        self._looks: dict[str, Counter[str]] = {}
+        self._looks: dict[str, dict[str, _Looks]] = {}
 
     def routes(self) -> Iterator[web.RouteDef]:
         """What is served where."""
@@ -96,12 +116,12 @@ class MetricsApi:
         ]
 
     def _note_look(self, request: web.Request) -> None:
-        """Count a question of the autoscaler's controller."""
+        """Write down a question of the autoscaler's controller."""
         namespace = request.match_info.get("namespace")
         if namespace and _AUTOSCALER in request.headers.get("User-Agent", ""):
             if len(self._looks) >= _NAMESPACES and namespace not in self._looks:
                 self._looks.pop(next(iter(self._looks)))
-            self._looks.setdefault(namespace, Counter())[request.path_qs] += 1
+            self._looks.setdefault(namespace, {}).setdefault(request.path_qs, _Looks()).note()
 
     async def _asked(self, request: web.Request) -> web.Response:
         namespace = request.match_info["namespace"]
@@ -110,9 +130,14 @@ class MetricsApi:
         except TimeoutError:
             said = answers.refusal(503, "ServiceUnavailable", "It is far behind what is due.")
             return web.json_response(said, status=503)
-        looks = self._looks.get(namespace, Counter())
-        faults = self._machines.faults.of(namespace)
-        found = {"kind": "SignsOfLife", "looks": dict(looks), "faults": faults, "pods": pods}
+        looks = self._looks.get(namespace, {})
+        found = {
+            "kind": "SignsOfLife",
+            "looks": {path: noted.count for path, noted in looks.items()},
+            "looked": {path: noted.ages() for path, noted in looks.items()},
+            "faults": self._machines.faults.of(namespace),
+            "pods": pods,
+        }
         return web.json_response(found)
 
     async def _pods(self, request: web.Request) -> web.Response:
