@@ -116,6 +116,15 @@ def test_defaults(manifests):
     entry.field("defaultRequest.memory").equals(quantity("512Mi"))
     entry.field("default.cpu").equals(quantity("500m"))
     entry.field("default.memory").equals(quantity("1Gi"))
+
+
+@check(
+    points=0.5,
+    hint="Each LimitRange of the namespace fills in what is still missing, in no order that you "
+    "can rely on. And what becomes of a `max` where no default is written?",
+)
+def test_one_set_of_defaults(manifests):
+    """No second LimitRange fills in other defaults for containers."""
     # Where two fill in the same field, nobody says which of them does.
     for path, field in defaults_of_others(manifests):
         field.equals(quantity(DEFAULTS[path]))

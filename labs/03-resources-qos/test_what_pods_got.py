@@ -46,7 +46,7 @@ def test_worker_is_burstable(recording):
 @check(
     points=2,
     needs="control-plane",
-    after="test_accepted",
+    after=("test_accepted", "test_one_set_of_defaults"),
     hint="If there is no Pod at all, ask the ReplicaSet's events who refused it. If there is one, "
     "look at the resources that it has and that you did not write.",
 )
