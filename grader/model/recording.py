@@ -55,9 +55,9 @@ class Answer:
 
     `verb` is apply, create, patch, scale, delete, evict, kill, load, queue, may or request; `code`
     the HTTP status, 0 when the request could not be made at all (`reason` says why). `body` holds
-    a response's text for `request`, and the object for a `send` that only asks. `namespace` is
-    where the target is, empty outside of namespaces. `actor` says who asked, or for `may` about
-    whom, where it is not the submission itself.
+    a response's text for `request`, the object for a `send` that only asks, and what alerts say
+    for `rules`. `namespace` is where the target is, empty outside of namespaces. `actor` says who
+    asked, or for `may` about whom, where it is not the submission itself.
     """
 
     at: float

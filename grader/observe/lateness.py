@@ -56,15 +56,17 @@ def late_start(changes: Iterable[Change], now: float) -> str:
             started.setdefault(uid, change.at)
         if change.verb == "deleted" or obj["metadata"].get("deletionTimestamp"):
             gone.setdefault(uid, change.at)
+    # By uid, for a StatefulSet's Pods come back under their names.
     waits = {
-        name: started.get(uid, gone.get(uid, now)) - at
-        for uid, (at, name) in placed.items()
+        uid: started.get(uid, gone.get(uid, now)) - at
+        for uid, (at, _) in placed.items()
         if uid not in explained
     }
-    latest = max(waits, key=lambda name: waits[name], default="")
+    latest = max(waits, key=lambda uid: waits[uid], default="")
     if not latest or waits[latest] <= PROMPT:
         return ""
-    return f"{waits[latest]:.0f} s went by from Pod {latest}'s node to its first process"
+    name = placed[latest][1]
+    return f"{waits[latest]:.0f} s went by from Pod {name}'s node to its first process"
 
 
 def _runs(status: dict[str, Any]) -> bool:

@@ -6,6 +6,8 @@ runs within bounds. For these two commands it reads no other file and opens no c
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,9 @@ from grader.errors import CourseError, MachineError
 from grader.observe.bounded import run
 
 _MESSAGE = 2000
+_ALERTS = 10
+"""So many alerts of one test are told; an alert for each Pod is two or three."""
+_LABELLED = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')
 _LINT = 3
 """promtool's exit code where it only finds fault with the style."""
 
@@ -44,17 +49,50 @@ def test_rules(binary: Path, folder: Path, files: Sequence[str]) -> list[TestOut
 
     Raises CourseError for tests that promtool cannot read, TooMuch and MachineError as above.
     """
+    outcomes = []
+    for name, failures in _run_tests(binary, folder, files):
+        message = "; ".join(" ".join(failure.split()) for failure in failures)
+        outcomes.append(TestOutcome(name, not failures, message[:_MESSAGE]))
+    return outcomes
+
+
+def annotations_told(binary: Path, folder: Path, file: str) -> dict[str, list[dict[str, str]]]:
+    """For each test of a file that expects no alert: the annotations of each one that fires.
+
+    In promtool's words of what it got instead, at most ten a test. Raises as `test_rules` does.
+    """
+    told = {}
+    for name, failures in _run_tests(binary, folder, [file]):
+        lines = [line.strip() for failure in failures for line in failure.splitlines()]
+        found = [line for line in lines if line.startswith("Annotations:{")][:_ALERTS]
+        told[name] = [
+            {key: _unquoted(value)[:_MESSAGE] for key, value in _LABELLED.findall(line)}
+            for line in found
+        ]
+    return told
+
+
+def _unquoted(written: str) -> str:
+    """The text of a quoted string as Go writes it: escapes are those of Python."""
+    try:
+        return str(ast.literal_eval(written))
+    except (ValueError, SyntaxError):
+        return written[1:-1]
+
+
+def _run_tests(binary: Path, folder: Path, files: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Every test's name with its failures."""
     report = folder / "junit.xml"
     report.unlink(missing_ok=True)
     arguments = ["test", "rules", f"--junit={report.name}", *files]
     ran = run(binary, arguments, folder)
     outcomes = _read_report(report, ran.said)
-    if (ran.code == 0) != all(outcome.passed for outcome in outcomes):
+    if (ran.code == 0) != all(not failures for _, failures in outcomes):
         raise MachineError(f"promtool ended with {ran.code}, which its report does not explain.")
     return outcomes
 
 
-def _read_report(path: Path, said: str) -> list[TestOutcome]:
+def _read_report(path: Path, said: str) -> list[tuple[str, list[str]]]:
     from xml.etree import ElementTree
 
     try:
@@ -68,6 +106,5 @@ def _read_report(path: Path, said: str) -> list[TestOutcome]:
         name = case.get("name") or ""
         if (fault := case.findtext("error")) or name.startswith(("unnamed#", "unknown")):
             raise CourseError(f"promtool cannot use the lab's test {name}: {fault or 'no name'}")
-        failures = [" ".join((failure.text or "").split()) for failure in case.iter("failure")]
-        found.append(TestOutcome(name, not failures, "; ".join(failures)[:_MESSAGE]))
+        found.append((name, [failure.text or "" for failure in case.iter("failure")]))
     return found

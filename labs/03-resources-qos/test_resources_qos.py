@@ -9,9 +9,25 @@ WORKLOADS = (
     ("feature-worker", 3, "worker", "registry.example.com/feature-worker:v2.0.1"),
     ("scratch", 1, "notebook", "registry.example.com/scratch:v0.3.0"),
 )
-OURS = tuple(f"Deployment/{name}" for name, *_ in WORKLOADS)
-COUNTED = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 ZERO = quantity("0")
+SHARE = {
+    "requests.cpu": "40",
+    "cpu": "40",
+    "requests.memory": "160Gi",
+    "memory": "160Gi",
+    "limits.cpu": "80",
+    "limits.memory": "320Gi",
+    "pods": "80",
+    "count/pods": "80",
+}
+HOLDS_FOR_ALL = {"NotTerminating", "NotBestEffort"}
+"""Scopes that every Pod of this lab is in: none has a deadline, each has requests in the end."""
+DEFAULTS = {
+    "defaultRequest.cpu": "250m",
+    "defaultRequest.memory": "512Mi",
+    "default.cpu": "500m",
+    "default.memory": "1Gi",
+}
 
 
 @check(
@@ -81,6 +97,8 @@ def test_quota(manifests):
         quota.field(narrowed).satisfies(
             lambda scope: not scope, "no scope, so that every Pod counts"
         )
+    for other in manifests.all("ResourceQuota"):
+        takes_nothing_away(other)
 
 
 @check(
@@ -98,6 +116,18 @@ def test_defaults(manifests):
     entry.field("defaultRequest.memory").equals(quantity("512Mi"))
     entry.field("default.cpu").equals(quantity("500m"))
     entry.field("default.memory").equals(quantity("1Gi"))
+
+
+@check(
+    points=0.5,
+    hint="Each LimitRange of the namespace fills in what is still missing, in no order that you "
+    "can rely on. And what becomes of a `max` where no default is written?",
+)
+def test_one_set_of_defaults(manifests):
+    """No second LimitRange fills in other defaults for containers."""
+    # Where two fill in the same field, nobody says which of them does.
+    for path, field in defaults_of_others(manifests):
+        field.equals(quantity(DEFAULTS[path]))
 
 
 @check(
@@ -165,129 +195,6 @@ def test_scratch_says_nothing(manifests):
             field.satisfies(lambda found: not found, "nothing")
 
 
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_manifests_are_valid",
-    hint="The API server says which field it objects to, and why. Its sentence is the place to "
-    "start; fix that one first.",
-)
-def test_accepted(recording):
-    """The API server accepts every object under strict validation."""
-    recording.during("apply").answers(verb="apply").all_accepted()
-
-
-@check(
-    points=2,
-    needs="control-plane",
-    after="test_accepted",
-    hint="`kubectl get pod -o yaml` shows what each container got, init containers too. Look for "
-    "the one whose requests and limits are not the same, or are the LimitRange's.",
-)
-def test_critical_is_guaranteed(recording):
-    """Both Pods of the critical API are of class Guaranteed."""
-    of_class(recording, "api-critical", 2, "Guaranteed")
-
-
-@check(
-    points=1,
-    needs="control-plane",
-    after="test_accepted",
-    hint="Burstable lies between the two other classes: something is requested, and not everything "
-    "is equal to its limit.",
-)
-def test_worker_is_burstable(recording):
-    """The three Pods of the feature worker are of class Burstable."""
-    of_class(recording, "feature-worker", 3, "Burstable")
-
-
-@check(
-    points=2,
-    needs="control-plane",
-    after="test_accepted",
-    hint="If there is no Pod at all, ask the ReplicaSet's events who refused it. If there is one, "
-    "look at the resources that it has and that you did not write.",
-)
-def test_scratch_gets_the_defaults(recording):
-    """The scratch Pod got the defaults of the LimitRange, and is therefore Burstable."""
-    of_class(recording, "scratch", 1, "Burstable")
-    pod = recording.during("apply").pods(of="Deployment/scratch").last[0]
-    inside = {container["name"]: container for container in pod["spec"]["containers"]}
-    expect("notebook" in inside, "a container notebook", ", ".join(inside), "Deployment/scratch")
-    resources = inside["notebook"].get("resources") or {}
-    for side, resource, amount in (
-        ("requests", "cpu", "250m"),
-        ("requests", "memory", "512Mi"),
-        ("limits", "cpu", "500m"),
-        ("limits", "memory", "1Gi"),
-    ):
-        found = (resources.get(side) or {}).get(resource)
-        observed = f"{side}.{resource} {found}"
-        same = found is not None and quantity(amount) == found
-        expect(same, f"{side}.{resource} {amount}", observed, f"Pod/{pod['metadata']['name']}")
-
-
-@check(
-    points=2,
-    needs="kubelet",
-    after="test_accepted",
-    hint="A container that ended with code 137 and the reason OOMKilled wanted more memory than "
-    "its limit: while it loads, or with its first batch?",
-)
-def test_everybody_runs(recording):
-    """All six Pods become Ready, and none of them is killed for its memory."""
-    for name, replicas, *_ in WORKLOADS:
-        ready = recording.during("apply").ready_pods(of=f"Deployment/{name}")
-        ready.finally_(lambda pods, n=replicas: len(pods) == n, f"{replicas}")
-    for workload in OURS:
-        recording.pods(of=workload).never(
-            lambda pods: any(killed(pod) for pod in pods), "killed for their memory"
-        )
-
-
-@check(
-    points=2.5,
-    needs="control-plane",
-    after="test_accepted",
-    hint="The Deployment was accepted, and there is no Pod. Which controller makes the Pods, and "
-    "what was it told by the API server?",
-)
-def test_too_big_is_refused(recording):
-    """The Pod of too-big is refused by the team's quota for its memory, and the events say so."""
-    span = recording.during("too-big")
-    span.answers(verb="create").all_accepted()
-    span.pods(of="Deployment/too-big").never(bool, "a Pod")
-    events = span.events(about="ReplicaSet/too-big-*", reason="FailedCreate")
-    events.some(text=f"exceeded quota: {QUOTA}").some(text="memory=158Gi")
-
-
-@check(
-    points=2,
-    needs="control-plane",
-    after="test_accepted",
-    hint="Add up what the six Pods request, and what they are limited to. An init container counts "
-    "only where it is larger than the containers that follow it.",
-)
-def test_quota_adds_up(recording):
-    """What the quota counts as used is the sum of what the admitted Pods ask for."""
-    span = recording.during("too-big")
-    quota = span.object("ResourceQuota", QUOTA)
-    quota.finally_(lambda found: found is not None, "there")
-    status = quota.last.get("status") or {}
-    used, hard = status.get("used") or {}, status.get("hard") or {}
-    pods = [pod for pod in span.pods().last if phase(pod) not in ("Succeeded", "Failed")]
-    for key in COUNTED:
-        name = key if key in hard else key.removeprefix("requests.")
-        wanted = quantity(str(sum(asked(pod["spec"], key) for pod in pods)))
-        seen = used.get(name)
-        expect(
-            seen is not None and wanted == seen,
-            f"{key} used: the sum over {len(pods)} Pods, {shown(wanted, key)}",
-            f"used {seen} of {hard.get(name)}",
-            f"ResourceQuota/{QUOTA} {name}",
-        )
-
-
 def bounds(quota, most, *names):
     """The quota's line of this name says `most`; `cpu` is the short name of `requests.cpu`.
 
@@ -296,6 +203,31 @@ def bounds(quota, most, *names):
     lines = [quota.field(f'spec.hard["{name}"]') for name in names]
     for line in [line for line in lines if line.written] or lines[:1]:
         line.equals(most)
+
+
+def takes_nothing_away(quota):
+    """No line of this quota is below the team's share, unless it holds for other Pods only."""
+    scopes = {str(scope) for scope in quota.field("spec.scopes").value or []}
+    selector = quota.field("spec.scopeSelector").value or {}
+    for rule in selector.get("matchExpressions") or []:
+        scopes.add(str(rule.get("scopeName")))
+    if scopes <= HOLDS_FOR_ALL:
+        for name, share in SHARE.items():
+            line = quota.field(f'spec.hard["{name}"]')
+            if line.written:
+                line.at_least(quantity(share))
+
+
+def defaults_of_others(manifests):
+    """What LimitRanges beside ml-defaults fill in for containers, each field with its path."""
+    for other in manifests.all("LimitRange"):
+        for place, entry in enumerate(other.field("spec.limits").value or []):
+            if other.object_name == "ml-defaults" or entry.get("type") != "Container":
+                continue
+            for path in DEFAULTS:
+                field = other.field(f"spec.limits[{place}].{path}")
+                if field.value is not None:
+                    yield path, field
 
 
 def requested(container, resource):
@@ -311,66 +243,3 @@ def is_positive(amount):
         return quantity(amount) > ZERO
     except (TypeError, ValueError):
         return False
-
-
-def of_class(recording, name, count, wanted):
-    """So many Pods of the Deployment are there after `apply`, each of the wanted QoS class."""
-    pods = recording.during("apply").pods(of=f"Deployment/{name}")
-    pods.finally_(lambda found: len(found) == count, f"{count}")
-    for pod in pods.last:
-        found = (pod.get("status") or {}).get("qosClass")
-        expect(
-            found == wanted, f"class {wanted}", f"class {found}", f"Pod/{pod['metadata']['name']}"
-        )
-
-
-def phase(pod):
-    """The phase that the kubelet reports."""
-    return (pod.get("status") or {}).get("phase")
-
-
-def killed(pod):
-    """Whether a container of the Pod is, or was just before, ended for its memory."""
-    status = pod.get("status") or {}
-    told = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    ends = [
-        (entry.get(when) or {}).get("terminated") or {}
-        for entry in told
-        for when in ("state", "lastState")
-    ]
-    return any(end.get("reason") == "OOMKilled" for end in ends)
-
-
-def asked(spec, key):
-    """What a Pod asks for of `limits.cpu` and the like, as quota and scheduler count it.
-
-    Its containers together, or the largest of its init containers if that is more. A sidecar (an
-    init container that restarts always) counts with both.
-    """
-    side, _, resource = key.partition(".")
-    whole = amount((spec.get("resources") or {}).get(side), resource)
-    if whole is not None:
-        return whole
-    sidecars, largest = 0, 0
-    for container in spec.get("initContainers") or []:
-        own = amount((container.get("resources") or {}).get(side), resource) or 0
-        if container.get("restartPolicy") == "Always":
-            sidecars += own
-            largest = max(largest, sidecars)
-        else:
-            largest = max(largest, sidecars + own)
-    main = [amount((c.get("resources") or {}).get(side), resource) for c in spec["containers"]]
-    return max(largest, sidecars + sum(own or 0 for own in main))
-
-
-def amount(resources, resource):
-    """An amount as a plain number: CPUs or bytes; None where none is written."""
-    written = (resources or {}).get(resource)
-    return None if written is None else quantity(written).value
-
-
-def shown(wanted, key):
-    """An amount as a person would write it."""
-    if key.endswith(".cpu"):
-        return f"{wanted.value.normalize():f} CPU"
-    return f"{(wanted.value / 2**20).normalize():f}Mi"

@@ -141,6 +141,18 @@ def test_updates_are_judged_too(recording):
 
 
 @check(
+    points=1,
+    needs="control-plane",
+    after=("test_policy_admits_the_template",),
+    hint="An autoscaler sends no Deployment, it sends a number to deployments/scale. Which of your "
+    "expressions has an answer for an object without a template, and should it be asked at all?",
+)
+def test_scaling_is_let_through(recording):
+    """The running Deployment may be scaled: a number of replicas is none of the six rules."""
+    recording.during("busy").answers("scale").all_accepted()
+
+
+@check(
     points=1.5,
     needs="control-plane",
     after="test_platform_is_accepted",

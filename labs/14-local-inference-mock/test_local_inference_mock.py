@@ -4,11 +4,15 @@ import json
 
 from grader import check, expect, quantity
 from grader.judge.language import nginx
+from grader.judge.language.folders import config_files
 
 NAMESPACE = "ml-k8s-lab"
 NAME = "mock-inference"
 WORKLOAD = f"Deployment/{NAME}"
 CONFIG = "mock-model-config"
+FOLDER = "/etc/nginx/conf.d"
+HIDING = ("", "/etc", "/etc/nginx", "/etc/nginx/nginx.conf")
+"""Mount paths at which a volume hides what the image's own configuration needs."""
 PREDICTION = {"label": "positive", "score": 0.91}
 LEFT_BEHIND = (
     "Deployment",
@@ -27,8 +31,17 @@ def server_of(manifests):
 
 
 def config_of(manifests):
-    """The nginx configuration in the ConfigMap, parsed."""
-    return nginx.parse(manifests.one("ConfigMap", CONFIG).field('data["default.conf"]'))
+    """The nginx configuration in the ConfigMap, parsed, with the files that are mounted beside."""
+    own = manifests.one("ConfigMap", CONFIG).field('data["default.conf"]')
+    deployment = manifests.maybe("Deployment", NAME)
+    found = {}
+    for server in deployment.containers() if deployment else []:
+        if server.container_name == "server":
+            found = config_files(manifests, deployment, server, FOLDER)
+    # nginx includes *.conf of this folder, in the order of names.
+    texts = [found[name] for name in sorted(found) if name.endswith(".conf") and "/" not in name]
+    mounted = any((text.manifest, text.path) == (own.manifest, own.path) for text in texts)
+    return nginx.parse(*texts) if mounted else nginx.parse(own)
 
 
 @check(
@@ -111,7 +124,7 @@ def test_nginx_health(manifests):
 )
 def test_nginx_predict(manifests):
     """The path /predict answers 200 with the prediction as JSON."""
-    answer = config_of(manifests).answers("/predict", port=8000)
+    answer = config_of(manifests).answers("/predict", port=8000, host=NAME)
     expect(
         answer.code == 200,
         "/predict to answer 200",
@@ -169,7 +182,7 @@ def test_two_replicas(manifests):
 def test_config_is_mounted(manifests):
     """The ConfigMap is mounted at /etc/nginx/conf.d."""
     server = server_of(manifests)
-    mount = server.mount("/etc/nginx/conf.d")
+    mount = server.mount(FOLDER)
     mount.field("subPath").is_absent()
     mount.field("subPathExpr").is_absent()
     volume = mount.volume
@@ -180,6 +193,11 @@ def test_config_is_mounted(manifests):
     files = [path for source in mine for key, path in files_of(source) if key == "default.conf"]
     seen = ", ".join(files) or "not among the items"
     expect(any(f.endswith(".conf") for f in files), "default.conf in it", seen, volume.where)
+    for n, other in enumerate(server.field("volumeMounts").value or []):
+        path = str(other.get("mountPath", "")).rstrip("/")
+        hides = path in HIDING or path.startswith(f"{FOLDER}/")
+        where = server.field(f"volumeMounts[{n}]").where
+        expect(not hides, f"nothing else mounted over or within {FOLDER}", path or "/", where)
 
 
 @check(

@@ -3,7 +3,8 @@
     config = nginx.parse(configmap.field('data["default.conf"]'))
     config.answers("/ready", port=8000).code
 
-The text is what a file under /etc/nginx/conf.d holds: it stands inside nginx's `http` block.
+The text is what a file under /etc/nginx/conf.d holds: it stands inside nginx's `http` block. Where
+there are several such files, all are given, in the order of their names, as nginx reads them.
 Answers given by `return` are followed; files, proxies and conditions are not.
 """
 
@@ -43,6 +44,8 @@ _YOUNGER = frozenset(
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 _EVERY_IPV4_ADDRESS = ("", "*", "0.0.0.0")  # noqa: S104  # read, not bound
 _LONGEST_PATTERN = 200
+_POD = "10.244.1.7"
+"""What a probe writes into its Host header: the Pod's address, whichever that is."""
 _REDIRECTS = ("301", "302", "303", "307", "308")
 
 
@@ -96,6 +99,17 @@ class Server:
 
     block: list[Statement] = field(repr=False)
     line: int = 0
+    where: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """What it is called; the empty name where nothing is written."""
+        written = [s["args"] for s in self.block if s["directive"] == "server_name"]
+        return [name for args in written for name in args] or [""]
+
+    def place(self, line: int) -> str:
+        """A line of the text that the server stands in."""
+        return f"{self.where} (line {line} of the configuration)"
 
     @property
     def listens(self) -> list[Listen]:
@@ -119,19 +133,24 @@ class Server:
 
 
 class NginxConfig:
-    """A parsed configuration. `where` is the place of its text in the submission."""
+    """A parsed configuration: the statements of each text, with its place in the submission."""
 
-    def __init__(self, block: list[Statement], where: str) -> None:
-        self.block = block
-        self.where = where
+    def __init__(self, texts: list[tuple[list[Statement], str]]) -> None:
+        self.block = [statement for block, _ in texts for statement in block]
+        self.where = texts[0][1]
         self.servers = [
-            Server(statement["block"], statement["line"])
+            Server(statement["block"], statement["line"], where)
+            for block, where in texts
             for statement in block
             if statement["directive"] == "server"
         ]
 
-    def server_on(self, port: int) -> Server:
-        """The server that answers for this port at the Pod's address; fails where there is none."""
+    def server_on(self, port: int, host: str = _POD) -> Server:
+        """The server that answers for this port at the Pod's address; fails where there is none.
+
+        Of several, the one that is called like `host`, which is who the client says that it asks;
+        else the one marked as the default, else the first.
+        """
         fitting: list[tuple[Server, Listen]] = [
             (server, listen)
             for server in self.servers
@@ -139,35 +158,37 @@ class NginxConfig:
             if listen.port == port and listen.for_pods
         ]
         marked = [s for s, listen in fitting if {"default_server", "default"} & set(listen.words)]
-        chosen = [*marked, *(server for server, _ in fitting)]
+        every = [server for server, _ in fitting]
+        chosen = [*_called(every, host), *marked, *every]
         if not chosen:
             raise CheckFailed(f"nginx to listen on port {port}", self._ports(), self.where)
-        note(f"nginx listens on port {port}", self._place(chosen[0].line))
+        note(f"nginx listens on port {port}", chosen[0].place(chosen[0].line))
         return chosen[0]
 
-    def answers(self, path: str, port: int) -> Answer:
-        """What a GET of `path` gets; fails where no `return` answers it."""
-        server = self.server_on(port)
+    def answers(self, path: str, port: int, host: str = _POD) -> Answer:
+        """What a GET of `path` gets; fails where no `return` answers it.
+
+        `host` is the name that the client asks for; a probe asks for the Pod's address.
+        """
+        server = self.server_on(port, host)
         if direct := _return_in(server.block):
-            return self._answer(direct, server.block, server.block)
+            return self._answer(direct, server.block, server)
         location = server.location_of(path)
         if location is None:
             seen = ", ".join(f"{x.modifier} {x.pattern}".strip() for x in server.locations)
             raise CheckFailed(
-                f"a location for {path}", seen or "no location", self._place(server.line)
+                f"a location for {path}", seen or "no location", server.place(server.line)
             )
         found = _return_in(location.block)
         if found is None:
             raise CheckFailed(
                 f"location {path} to answer with return",
                 "no return in it",
-                self._place(location.line),
+                server.place(location.line),
             )
-        return self._answer(found, location.block, server.block)
+        return self._answer(found, location.block, server)
 
-    def _answer(
-        self, statement: Statement, block: list[Statement], outer: list[Statement]
-    ) -> Answer:
+    def _answer(self, statement: Statement, block: list[Statement], server: Server) -> Answer:
         code, *rest = statement["args"]
         if not code.isdigit():
             code, rest = "302", [code]
@@ -175,11 +196,12 @@ class NginxConfig:
         text = re.sub(r"\\([trn\\\"'])", lambda found: _ESCAPES.get(found[1], found[1]), body)
         kinds = [
             inner["args"][0]
-            for scope in (block, outer, self.block)
+            for scope in (block, server.block, self.block)
             for inner in scope
             if inner["directive"] == "default_type"
         ]
-        return Answer(int(code), text, kinds[0] if kinds else None, self._place(statement["line"]))
+        where = server.place(statement["line"])
+        return Answer(int(code), text, kinds[0] if kinds else None, where)
 
     def _ports(self) -> str:
         if not self.servers:
@@ -191,15 +213,37 @@ class NginxConfig:
         ]
         return "listen " + ", ".join(seen)
 
-    def _place(self, line: int) -> str:
-        return f"{self.where} (line {line} of the configuration)"
 
-
-def parse(text: Field) -> NginxConfig:
+def parse(text: Field, *more: Field) -> NginxConfig:
     """Read the configuration in a field; fails with nginx's own objection and its line.
 
-    The field is, for example, `configmap.field('data["default.conf"]')`.
+    The field is, for example, `configmap.field('data["default.conf"]')`. Where nginx reads several
+    files, they are given in the order of their names.
     """
+    texts = (text, *more)
+    config = NginxConfig([(_read(one), one.where) for one in texts])
+    if second := _second_default(config.servers):
+        server, error = second
+        _refuse(next(one for one in texts if one.where == server.where), error, server.line)
+    note(f"{', '.join(one.name for one in texts)} is an nginx configuration", text.where)
+    return config
+
+
+def _second_default(servers: list[Server]) -> tuple[Server, str] | None:
+    """A server that wants to be the default where another is, and nginx's words for it."""
+    seen: set[tuple[str, int]] = set()
+    for server in servers:
+        for listen in server.listens:
+            place = (_address(listen), listen.port)
+            if {"default_server", "default"} & set(listen.words):
+                if place in seen:
+                    return server, f"a duplicate default server for {place[0]}:{place[1]}"
+                seen.add(place)
+    return None
+
+
+def _read(text: Field) -> list[Statement]:
+    """The statements of one file."""
     if not isinstance(text.value, str) or not text.value.strip():
         raise CheckFailed(
             f"{text.name} to hold an nginx configuration", show(text.value), text.where
@@ -210,15 +254,14 @@ def parse(text: Field) -> NginxConfig:
     top = payload["config"][0]["parsed"]
     if len(top) != 1 or top[0]["directive"] != "http":
         _refuse(text, 'unexpected "}"', None)
-    config = NginxConfig(top[0]["block"], text.where)
-    for statement in (*config.block, *_inside_servers(config.block)):
+    block: list[Statement] = top[0]["block"]
+    for statement in (*block, *_inside_servers(block)):
         if statement["directive"] not in DIRECTIVES and statement["directive"] not in _YOUNGER:
             _refuse(text, f'unknown directive "{statement["directive"]}"', statement["line"])
-    for server in config.servers:
-        if repeated := _twice(server.block):
+    for statement in block:
+        if statement["directive"] == "server" and (repeated := _twice(statement["block"])):
             _refuse(text, *repeated)
-    note(f"{text.name} is an nginx configuration", text.where)
-    return config
+    return block
 
 
 def _crossplane(text: str) -> dict[str, Any]:
@@ -280,8 +323,7 @@ def _twice(block: list[Statement]) -> tuple[str, int] | None:
     seen: set[object] = set()
     for statement in block:
         if statement["directive"] == "listen" and (listen := _listen(statement["args"])):
-            every = listen.address in _EVERY_IPV4_ADDRESS
-            address = _EVERY_IPV4_ADDRESS[-1] if every else listen.address
+            address = _address(listen)
             key, words = (address, listen.port), f"a duplicate listen {address}:{listen.port}"
             if key in seen:
                 return words, statement["line"]
@@ -295,6 +337,33 @@ def _twice(block: list[Statement]) -> tuple[str, int] | None:
         if nested := _twice(location.block):
             return nested
     return None
+
+
+def _address(listen: Listen) -> str:
+    """The address by one name, where several mean the same."""
+    every = listen.address in _EVERY_IPV4_ADDRESS
+    return _EVERY_IPV4_ADDRESS[-1] if every else listen.address
+
+
+def _called(servers: list[Server], host: str) -> list[Server]:
+    """Servers that nginx chooses by the name that is asked for, the best first.
+
+    An exact name, else the longest with a star before it, else the longest with one behind it, else
+    the first pattern (nginx documentation, "Server names").
+    """
+    found: list[tuple[int, int, Server]] = []
+    for server in servers:
+        for name in (written.lower() for written in server.names):
+            end = name.removeprefix("*")
+            if name and host in (name, name.removeprefix(".")):
+                found.append((0, 0, server))
+            elif end.startswith(".") and host.endswith(end):
+                found.append((1, -len(end), server))
+            elif name.endswith(".*") and host.startswith(name[:-1]):
+                found.append((2, -len(name), server))
+            elif name.startswith("~") and _searches(name[1:], host, ignore_case=True):
+                found.append((3, 0, server))
+    return [server for *_, server in sorted(found, key=lambda entry: entry[:2])]
 
 
 def _return_in(block: list[Statement]) -> Statement | None:

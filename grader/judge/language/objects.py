@@ -189,11 +189,9 @@ class ManifestObject(Node):
         raise CheckFailed(f"{self.manifest} to offer port {number}", seen, where)
 
     def _containers(self, key: str) -> list[Container]:
-        found = dig(self.full, (*self.pod_path, key))
-        count = len(found) if isinstance(found, list) else 0
         return [
-            Container(self.manifest, self.full, (*self.pod_path, key, index), self.pod_path)
-            for index in range(count)
+            Container(self.manifest, self.full, path, self.pod_path)
+            for path in _paths_below(self.full, (*self.pod_path, key))
         ]
 
 
@@ -204,12 +202,17 @@ class ServicePort(Field):
         super().__init__(service.manifest, service.full, path)
 
     def reaches(self, container: Container, number: int) -> ServicePort:
-        """TCP arrives at this port of the container; targetPort names it by number or by name."""
+        """TCP arrives at this port of the container; targetPort names it by number or by name.
+
+        A name is looked for as endpoints are made: in the containers of the Pod in their order,
+        then in its sidecars, among ports of the same protocol; the first one counts.
+        """
         protocol, target = self.field("protocol").equals(TCP), self.field("targetPort")
-        resolved = container.port_number(target.value, str(protocol.value))
+        owner = _owner_of_port(container, target.value, str(protocol.value))
+        resolved = owner.port_number(target.value, str(protocol.value))
         observed = show(target.value) + ("" if target.written else " (the default: same as port)")
         if isinstance(target.value, str) and resolved != number:
-            observed += f", which is {show(resolved)} in container {container.container_name}"
+            observed += f", which is {show(resolved)} in container {owner.container_name}"
         if resolved != number:
             raise CheckFailed(
                 f"targetPort to reach port {number} of {container.container_name}",
@@ -220,6 +223,27 @@ class ServicePort(Field):
             f"{format_path(self.path)} reaches port {number} by targetPort {observed}", target.where
         )
         return self
+
+
+def _owner_of_port(container: Container, name: Any, protocol: str) -> Container:
+    """The container of the same Pod whose port of this name a Service finds; itself if none."""
+    pod = [
+        Container(container.manifest, container.full, path, container.pod_path)
+        for group in ("containers", "initContainers")
+        for path in _paths_below(container.full, (*container.pod_path, group))
+    ]
+    for other in pod:
+        restarts = other.field("restartPolicy").value == "Always"
+        runs = other.path[-2] == "containers" or restarts
+        for port in other.value.get("ports") or []:
+            if runs and (port.get("name"), port.get("protocol", TCP)) == (name, protocol):
+                return other
+    return container
+
+
+def _paths_below(full: Mapping[str, Any], path: FieldPath) -> list[FieldPath]:
+    found = dig(full, path)
+    return [(*path, index) for index in range(len(found) if isinstance(found, list) else 0)]
 
 
 def _scaled(value: Any, total: int, rounding: Any) -> int | None:

@@ -16,9 +16,14 @@ class Rules(Action):
     one for each test, with the test's `name` as the target. A test named `ErrorsHigh/night` is
     about the alert `ErrorsHigh`: it is judged without other alerts that cannot be evaluated.
 
-    Example: `rules: {file: rules.yaml, tests: [given/*.yaml]}`.
+    `told` is one of the tests' files once more: at the last moment that each of its tests looks at,
+    promtool is asked what the alert says. The answers have the target `ErrorsHigh/told`, and as
+    `body` a JSON list with the annotations of each alert that fires, as Prometheus fills them in.
+
+    Example: `rules: {file: rules.yaml, tests: [given/*.yaml], told: given/incident.yaml}`.
     """
 
     file: str
     tests: tuple[str, ...] = Field(min_length=1)
+    told: str = ""
     settle: bool = Field(default=False, description="Nothing on the cluster changes.")

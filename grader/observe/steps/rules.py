@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from grader.model.manifest import SourceFile
 from grader.model.scenario import Rules
 from grader.observe.bounded import TooMuch, tool
 from grader.observe.client import ApiAnswer
-from grader.observe.promtool import TestOutcome, check_rules, test_rules
+from grader.observe.promtool import TestOutcome, annotations_told, check_rules, test_rules
 from grader.observe.stage import Stage
 
 VERB, CHECK = "promtool", "check rules"
@@ -43,6 +44,8 @@ def play_rules(stage: Stage, action: Rules) -> None:
                 return
             for outcome in _test_all(binary, rules, _copy_tests(stage, action, folder)):
                 _answer(stage, outcome.name, outcome.message, "TestFailed", source.path)
+            if action.told:
+                _tell(stage, binary, rules, action.told, source.path)
         except TooMuch as error:
             message = f"The rules ask for too much work: {error}."
             stage.answer(VERB, CHECK, ApiAnswer(422, "TooMuch", message), source.path)
@@ -51,6 +54,21 @@ def play_rules(stage: Stage, action: Rules) -> None:
 def _answer(stage: Stage, target: str, complaint: str, reason: str, place: str) -> None:
     said = ApiAnswer(422, reason, complaint) if complaint else ApiAnswer(200)
     stage.answer(VERB, target, said, place)
+
+
+def _tell(stage: Stage, binary: Path, rules: Path, told: str, place: str) -> None:
+    """Record what each alert says where it fires; `rules` holds those that can be evaluated."""
+    given = yaml.safe_load((stage.lab.root / told).read_text(encoding="utf-8"))
+    for test in given["tests"]:
+        alert = str(test["name"]).partition("/")[0]
+        moment = test.pop("promql_expr_test")[-1]["eval_time"]
+        # None is expected, so that promtool shows those it got.
+        asked = {"eval_time": moment, "alertname": alert, "exp_alerts": []}
+        test |= {"name": f"{alert}/told", "alert_rule_test": [asked]}
+    file = rules.parent / f"told-{Path(told).name}"
+    file.write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
+    for name, alerts in annotations_told(binary, rules.parent, file.name).items():
+        stage.answer(VERB, name, ApiAnswer(200), place, json.dumps(alerts))
 
 
 def _source(stage: Stage, file: str) -> SourceFile | None:

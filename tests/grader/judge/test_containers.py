@@ -123,6 +123,41 @@ def test_a_service_port_that_does_not(tmp_path: Path, port: str, observed: str) 
     assert failed.value.observed == observed
 
 
+HELPERS = """ports: [{name: http, containerPort: 8000}]
+  initContainers:
+    - name: sidecar
+      image: a:v1
+      restartPolicy: Always
+      ports: [{name: model, containerPort: 8000}]
+    - {name: first, image: a:v1, ports: [{name: early, containerPort: 8000}]}"""
+
+
+@pytest.mark.parametrize("port", ["http", "model"])
+def test_a_port_name_is_looked_for_in_the_whole_pod(tmp_path: Path, port: str) -> None:
+    files = manifests(tmp_path, HELPERS, f"{{port: 80, targetPort: {port}}}")
+    container = files.one("Pod", "web").container("server")
+    # All containers of a Pod share its address.
+    files.one("Service", "web").port(80).reaches(container, 8000)
+
+
+def test_an_init_container_that_ends_offers_no_port(tmp_path: Path) -> None:
+    files = manifests(tmp_path, HELPERS, "{port: 80, targetPort: early}")
+    container = files.one("Pod", "web").container("server")
+    with pytest.raises(CheckFailed) as failed:
+        files.one("Service", "web").port(80).reaches(container, 8000)
+    assert failed.value.observed == "early, which is nothing in container server"
+
+
+def test_the_first_container_with_a_port_of_that_name_gets_the_requests(tmp_path: Path) -> None:
+    helper = """ports: [{name: http, containerPort: 9000}]
+    - {name: model, image: a:v1, ports: [{name: http, containerPort: 8000}]}"""
+    files = manifests(tmp_path, helper, "{port: 80, targetPort: http}")
+    container = files.one("Pod", "web").container("model")
+    with pytest.raises(CheckFailed) as failed:
+        files.one("Service", "web").port(80).reaches(container, 8000)
+    assert failed.value.observed == "http, which is 9000 in container server"
+
+
 def test_a_declared_port_is_for_tcp(tmp_path: Path) -> None:
     container = server(
         tmp_path, "ports: [{containerPort: 8000, protocol: UDP}, {containerPort: 9}]"

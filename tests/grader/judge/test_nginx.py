@@ -176,3 +176,40 @@ def test_a_location_without_return() -> None:
 def test_a_costly_pattern_is_not_tried() -> None:
     with pytest.raises(CheckFailed):
         served("location ~ " + "(a+)+" * 60 + "$ { return 200; }").answers("/x", 8000)
+
+
+ONE = "server { listen 8000; %s return 201; } server { listen 8000; %s return 202; }"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "host", "code"),
+    [
+        ("", "", "web", 201),
+        ("", "server_name web;", "web", 202),
+        ("", "server_name WEB;", "web", 202),
+        ("", "server_name web;", "10.0.0.7", 201),
+        ("server_name web;", "server_name web;", "web", 201),
+        ("server_name *.ml.example;", "server_name a.ml.example;", "a.ml.example", 202),
+        ("server_name *.example;", "server_name .ml.example;", "a.ml.example", 202),
+        ("server_name _;", "server_name web.*;", "web.ml", 202),
+        ("server_name ~^w;", "server_name web.*;", "web.ml", 202),
+        ("server_name a;", "server_name ~^w;", "web", 202),
+    ],
+)
+def test_the_name_that_is_asked_for_decides(first: str, second: str, host: str, code: int) -> None:
+    assert config(ONE % (first, second)).answers("/", 8000, host).code == code
+
+
+def test_files_are_read_one_after_the_other() -> None:
+    here = field("server { listen 8000; return 201; }")
+    there = field("default_type text/plain; server { listen 8000; return 202; }")
+    assert nginx.parse(here, there).answers("/", 8000).code == 201
+    assert nginx.parse(there, here).answers("/", 8000).code == 202
+
+
+def test_two_defaults_are_one_too_many() -> None:
+    with pytest.raises(CheckFailed) as failed:
+        config(
+            "server { listen 8000 default_server; }\nserver { listen *:8000 default_server; }"
+        ).server_on(8000)
+    assert failed.value.observed == "a duplicate default server for 0.0.0.0:8000 in line 2"

@@ -60,6 +60,17 @@ def test_a_pod_that_was_taken_away_does_not_wait_for_ever() -> None:
     assert late_start([pod(1), leaving], 200) == ""
 
 
+def test_pods_that_bear_one_name_in_turn_are_told_apart() -> None:
+    def named(found: Change) -> Change:
+        found.object["metadata"]["name"] = "ranker-0"
+        return found
+
+    first = [pod(1, "a"), pod(41, "a", **RUNNING)]
+    second = [pod(60, "b"), pod(62, "b", **RUNNING)]
+    said = late_start([named(change) for change in (*first, *second)], 200)
+    assert said == "40 s went by from Pod ranker-0's node to its first process"
+
+
 def test_an_init_container_is_a_process_too() -> None:
     first = {"initContainerStatuses": [{"name": "i", "state": {"running": {}}}]}
     assert late_start([pod(1), pod(3, **first), pod(90, **RUNNING)], 200) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -66,11 +67,15 @@ class FakeStage(SimpleNamespace):
             lab=SimpleNamespace(root=root, id="11-lab"),
             submission=SimpleNamespace(sources=sources),
             said={},
+            bodies={},
         )
 
-    def answer(self, verb: str, target: str, said: ApiAnswer, place: str = "") -> None:
+    def answer(
+        self, verb: str, target: str, said: ApiAnswer, place: str = "", body: str = ""
+    ) -> None:
         assert verb == "promtool"
         self.said[target] = said
+        self.bodies[target] = body
 
 
 def played(tmp_path: Path, text: str | None, tests: str = TESTS, **more: Any) -> dict[str, Any]:
@@ -153,3 +158,15 @@ def test_too_much_is_no_grader_error() -> None:
 
 
 test_rules.__test__ = False  # type: ignore[attr-defined] # promtool's test, not pytest's
+
+
+def test_what_an_alert_says_is_told_as_prometheus_fills_it_in(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "a.yaml").write_text(TESTS)
+    text = "annotations: {summary: '{{ $labels.job }} \"at\" {{ $value }}{{ $labels.gone }}'}}"
+    stage = FakeStage(tmp_path, rules(NEVER, HIGH.replace("labels: {severity: page}}", text), LOW))
+    action = Rules(file="rules.yaml", tests=("given/*.yaml",), told="given/a.yaml")
+    play_rules(stage, action)  # type: ignore[arg-type]
+    assert json.loads(stage.bodies["High/told"]) == [{"summary": 'a "at" 5'}]
+    assert json.loads(stage.bodies["Low/told"]) == []
+    assert json.loads(stage.bodies["Never/told"]) == []
