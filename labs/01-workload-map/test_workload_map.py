@@ -32,6 +32,7 @@ LONGEST_NIGHT = 26 * 3600
 # The names under which the time zone database knows universal time.
 UTC = ("Etc/UTC", "UTC", "Etc/UCT", "UCT", "Etc/Zulu", "Zulu", "Etc/Universal", "Universal")
 UTC += ("Etc/GMT", "GMT", "Etc/Greenwich", "Greenwich")
+UTC += ("Etc/GMT0", "GMT0", "Etc/GMT+0", "GMT+0", "Etc/GMT-0", "GMT-0")
 
 
 def all_called(manifests, name):

@@ -3,6 +3,7 @@
 import math
 
 from grader import check, expect, quantity
+from grader.model.selectors import matches
 
 NAMESPACE = "ml-capacity"
 SEARCH = "Deployment/search-ranking"
@@ -187,7 +188,12 @@ def test_warm_pool_is_worth_a_node(manifests):
 )
 def test_warm_pool_leaves_at_once(manifests):
     """A Pod of the warm pool is gone within five seconds when its place is needed."""
-    warm_of(manifests).pod_field("terminationGracePeriodSeconds").at_most(5)
+    pool = warm_of(manifests)
+    pool.pod_field("terminationGracePeriodSeconds").at_most(5)
+    for budget in manifests.all("PodDisruptionBudget"):
+        selector = budget.field("spec.selector").value
+        if selector is not None and matches(selector, pool.pod_labels()):
+            lets_go(budget, pool.field("spec.replicas").value)
 
 
 @check(
@@ -272,6 +278,23 @@ def test_every_pod_is_on_somebody_s_bill(recording):
         lambda pods: all(labels_of(pod).get(key) for pod in pods for key in (TEAM, PURPOSE)),
         f"labelled {TEAM} and {PURPOSE}",
     )
+
+
+def lets_go(budget, replicas):
+    """With all these replicas running, the budget lets one be evicted; percentages round up."""
+    most, least = budget.field("spec.maxUnavailable"), budget.field("spec.minAvailable")
+    written = most.value is not None
+    keep = replicas - share(most.value, replicas) if written else share(least.value, replicas)
+    observed = f"it keeps {keep} of {replicas}"
+    where = (most if written else least).where
+    expect(keep < replicas, f"{budget.manifest} to let a Pod of the pool go", observed, where)
+
+
+def share(number, replicas):
+    """A number of Pods, written as such or as a percentage; 0 where it is neither."""
+    if isinstance(number, str) and number.removesuffix("%").isdecimal():
+        return math.ceil(int(number.removesuffix("%")) * replicas / 100)
+    return number if isinstance(number, int) else 0
 
 
 def classes_of(manifests, name):
