@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import platformdirs
 
 from cluster.errors import ClusterError
+
+_LONGEST_STEM = 200
 
 
 def cache_dir() -> Path:
@@ -38,6 +41,16 @@ def make_dir(path: Path, mode: int = 0o755) -> Path:
             f"Cannot create the folder {path}: {error.strerror or error}."
         ) from error
     return path
+
+
+def file_stem(name: str) -> str:
+    """`name`, or a shorter one of its own where it leaves no room for endings (names of files are
+    bounded by 255 bytes nearly everywhere)."""
+    raw = name.encode()
+    if len(raw) <= _LONGEST_STEM:
+        return name
+    mark = hashlib.sha256(raw).hexdigest()[:16]
+    return f"{raw[: _LONGEST_STEM - 17].decode(errors='ignore')}-{mark}"
 
 
 def write_whole(path: Path, data: str | bytes, mode: int = 0o644) -> None:

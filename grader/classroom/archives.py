@@ -1,12 +1,14 @@
 """Archives that learners hand in, unpacked without trusting them.
 
-Only manifests are taken out. Links, devices and paths that lead outside are refused; names and
-bytes are bounded before anything is written, so that a small file cannot become a large disk.
+Only manifests and notebooks are taken out. Links, devices and paths that lead outside are refused;
+names and bytes are bounded before anything is written, so that a small file cannot become a large
+disk.
 """
 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -19,10 +21,17 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from grader.errors import MachineError, SubmissionError
+from grader.load.cells import LARGEST as LARGEST_NOTEBOOK
+from grader.load.cells import NOTEBOOK
 from grader.load.files import SUFFIXES
 from grader.load.limits import MAX_ENTRIES, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, human
+from grader.load.text import shown
 
-ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ENDINGS = (
+    *(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"),
+    *(".rar", ".7z", ".tar.zst"),  # refused with a reason: left out, they would be lost unseen
+)
+_FOREIGN = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"(\xb5/\xfd": "Zstandard"}
 _MOST_UNPACKED = 64 * 1024 * 1024
 """Bytes that a whole archive may unpack to, the files that nobody asked for included."""
 
@@ -39,22 +48,26 @@ _DAMAGED = (
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of an archive which `unpack` can read."""
+    """Whether the name is that of an archive, of which `unpack` reads most and refuses the rest."""
     return path.name.lower().endswith(ENDINGS)
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """Write the archive's manifests below `into`, and return the folder that holds them.
+    """Write the archive's manifests and notebooks below `into`, and return their folder.
 
     SubmissionError for an archive that is damaged, too large or hostile; MachineError where the
     disk refuses.
     """
-    taken = total = 0
+    taken = total = notebooks = 0
     content = io.BytesIO(_content(archive))
     try:
         for name, data in _members(archive, content):
-            taken, total = taken + 1, total + len(data)
-            if taken > MAX_FILES or total > MAX_TOTAL_BYTES:
+            taken += 1
+            if _is_notebook(name):
+                notebooks += len(data)
+            else:
+                total += len(data)
+            if taken > MAX_FILES or total > MAX_TOTAL_BYTES or notebooks > LARGEST_NOTEBOOK:
                 raise _refused(archive, "it holds more than a submission may")
             _write(into / _inside(name, archive), data)
     except _DAMAGED as error:
@@ -74,7 +87,11 @@ def _content(archive: Path) -> bytes:
 
 
 def _members(archive: Path, content: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    if archive.name.lower().endswith(".zip"):
+    head = content.read(4)
+    content.seek(0)
+    if head in _FOREIGN:
+        raise _refused(archive, f"it is {_FOREIGN[head]}, where .zip and .tar.gz are read")
+    if head.startswith(b"PK"):
         yield from _zipped(archive, content)
     else:
         yield from _tarred(archive, content)
@@ -90,7 +107,9 @@ def _zipped(archive: Path, content: IO[bytes]) -> Iterator[tuple[str, bytes]]:
                 raise _refused(archive, f"{member.filename} is a link")
             if not member.is_dir() and _is_wanted(member.filename):
                 with opened.open(member) as stream:
-                    yield member.filename, _bounded_read(stream, archive, member.filename)
+                    data = _bounded_read(stream, archive, member.filename)
+                # Some Windows programs divide folders by the other slash.
+                yield member.filename.replace("\\", "/"), data
 
 
 def _tarred(archive: Path, content: IO[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -138,17 +157,23 @@ class _Bounded:
 
 
 def _bounded_read(stream: IO[bytes], archive: Path, name: str) -> bytes:
-    data = stream.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise _refused(archive, f"{name} is larger than {human(MAX_FILE_BYTES)}")
+    most = LARGEST_NOTEBOOK if _is_notebook(name) else MAX_FILE_BYTES
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise _refused(archive, f"{name} is larger than {human(most)}")
     return data
 
 
 def _is_wanted(name: str) -> bool:
-    """Manifests that no system put there: archives of macOS hold a `__MACOSX` twin of each file."""
-    path = PurePosixPath(name)
+    """What no system put there: archives of macOS hold a `__MACOSX` twin of each file."""
+    path = PurePosixPath(name.replace("\\", "/"))
     hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and "__MACOSX" not in path.parts
+    wanted = path.suffix.lower() in {*SUFFIXES, NOTEBOOK}
+    return wanted and not hidden and "__MACOSX" not in path.parts
+
+
+def _is_notebook(name: str) -> bool:
+    return name.lower().endswith(NOTEBOOK)
 
 
 def _inside(name: str, archive: Path) -> Path:
@@ -165,6 +190,8 @@ def _write(target: Path, data: bytes) -> None:
     except OSError as error:
         if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
             raise ValueError("one path is both a file and a folder") from error
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+            raise ValueError("a name in it is too long or no name for a file") from error
         raise MachineError(f"{target} cannot be written: {error.strerror or error}.") from error
 
 
@@ -181,5 +208,7 @@ def _innermost(folder: Path) -> Path:
 
 def _refused(archive: Path, why: str) -> SubmissionError:
     return SubmissionError(
-        f"The archive cannot be read: {why}.", "Hand in the folder again.", archive.name
+        f"The archive cannot be read: {shown(why)}.",
+        "Hand in the folder again.",
+        shown(archive.name),
     )

@@ -13,19 +13,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.paths import make_dir, write_whole
-from grader.errors import GraderError
+from cluster.paths import file_stem, make_dir, write_whole
+from grader.errors import GraderError, MachineError, UsageError
 from grader.grading.grade import SUFFIX
 from grader.model.lab import Lab
 from grader.model.recording import Recording
 from grader.model.result import Result
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell."""
+from grader.report.words import harmless
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,43 @@ class Desk:
 
     root: Path
 
+    def prepare(self, lab: Lab) -> None:
+        """Make the folder; better said now than when all has been played.
+
+        UsageError where it holds the class of another lab, MachineError where nothing can be
+        written to it.
+        """
+        make_dir(self.root / "recordings")
+        other = self._lab_of_class()
+        if other not in ("", lab.id):
+            raise UsageError(
+                f"{self.root} holds a class of lab {other}", "Name another folder with --out."
+            )
+        try:
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise MachineError(
+                f"Nothing can be written to {self.root}: {error.strerror or error}.",
+                "Name another folder with --out.",
+            ) from error
+
+    def _lab_of_class(self) -> str:
+        try:
+            whole = json.loads((self.root / "class.json").read_text(encoding="utf-8"))
+            return str(whole[0]["lab"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""
+
     def recording_path(self, name: str) -> Path:
         """Where the recording of this learner is, or will be."""
-        return self.root / "recordings" / f"{name}{SUFFIX}"
+        return self.root / "recordings" / f"{file_stem(name)}{SUFFIX}"
 
-    def recorded(self, name: str, digest: str) -> Recording | None:
-        """A complete recording of exactly these files, or None."""
+    def recorded(self, name: str, digest: str, lab: str, where: str = "auto") -> Recording | None:
+        """A complete recording of exactly these files in this lab, or None.
+
+        `where` is the cluster that was asked for; with `auto` any will do.
+        """
         from grader.model.recording_file import read_recording
 
         path = self.recording_path(name)
@@ -50,6 +80,7 @@ class Desk:
         except GraderError:
             return None
         fits = recording.complete and recording.submission_digest == digest
+        fits = fits and recording.lab == lab and where in ("auto", recording.provider)
         return recording if fits else None
 
     def keep_recording(self, recording: Recording, name: str) -> Path:
@@ -69,11 +100,12 @@ class Desk:
             make_dir(self.root / folder)
         for result in results:
             text = result.model_dump_json(indent=2) + "\n"
-            write_whole(self.root / "results" / f"{result.submission}.json", text)
+            stem = file_stem(result.submission)
+            write_whole(self.root / "results" / f"{stem}.json", text)
             page = result_page(
                 result, lab.file.title, back="../index.html", picture=picture_of(result)
             )
-            write_whole(self.root / "reports" / f"{result.submission}.html", page)
+            write_whole(self.root / "reports" / f"{stem}.html", page)
         write_whole(self.root / "grades.csv", gradebook(results))
         whole = [result.model_dump() for result in results]
         write_whole(self.root / "class.json", json.dumps(whole, indent=1) + "\n")
@@ -94,7 +126,7 @@ def gradebook(results: Iterable[Result]) -> str:
         status = {check.id: check.status for check in result.checks}
         writer.writerow(
             [
-                _harmless(result.submission),
+                harmless(result.submission),
                 f"{result.score:g}" if result.complete else "",
                 f"{result.provable_max:g}",
                 f"{result.max_score - result.provable_max:g}",
@@ -104,8 +136,3 @@ def gradebook(results: Iterable[Result]) -> str:
             ]
         )
     return text.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text

@@ -62,10 +62,11 @@ def grade_class(
     """
     began = time.monotonic()
     report = ClassReport()
+    desk.prepare(lab)
     with tempfile.TemporaryDirectory(prefix="mlk8s-class-") as scratch:
         cases = [case_of_handed_in(lab, entry, Path(scratch)) for entry in handed_in]
         if options.where != "none":
-            to_play = _to_play(lab, cases, desk, options.again, report)
+            to_play = _to_play(lab, cases, desk, options, report)
             _play_all(lab, to_play, desk, options, progress)
             report.played = sum(case.path is not None for case in to_play)
         progress(ProgressEvent("Judging", "started"))
@@ -77,14 +78,16 @@ def grade_class(
 
 
 def _to_play(
-    lab: Lab, cases: list[Case], desk: Desk, again: bool, report: ClassReport
+    lab: Lab, cases: list[Case], desk: Desk, options: ClassOptions, report: ClassReport
 ) -> list[Case]:
     """Cases without a recording of exactly these files; the others are pointed to theirs."""
     missing = []
     for case in cases:
-        if case.unreadable:
+        if case.unreadable or case.fault:
             continue
-        found = None if again else desk.recorded(case.id, case.submission.digest)
+        found = None
+        if not options.again:
+            found = desk.recorded(case.id, case.submission.digest, lab.id, options.where)
         if found is None:
             missing.append(case)
             continue

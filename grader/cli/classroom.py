@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.check import Json, LabName, Where
+from grader.cli.check import Json, LabName
 from grader.cli.consoles import err, out
-from grader.errors import EXIT_MACHINE, EXIT_OK
+from grader.errors import EXIT_MACHINE, EXIT_OK, UsageError
+
+CLUSTERS = ("auto", "embedded", "kind", "none")
+Cluster = Annotated[str, typer.Option(help="auto, embedded, kind or none (files only).")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +26,7 @@ def class_(
     into: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where results go; graded/LAB if not said.")
     ] = None,
-    cluster: Where = "auto",
+    cluster: Cluster = "auto",
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, max=64, help="Submissions played at once.")
     ] = 8,
@@ -48,12 +51,14 @@ def class_(
         mlk8s class 14 handed-in/ --cluster none --json
     """
     from grader.classroom.desk import Desk
-    from grader.classroom.handed_in import find_handed_in
+    from grader.classroom.handed_in import find_handed_in, left_out
     from grader.classroom.run import ClassOptions, grade_class
     from grader.load.labs import find_lab
     from grader.report.progress import ProgressView
 
     found = find_lab(lab)
+    if cluster not in CLUSTERS:
+        raise UsageError(f"a class is not played on {cluster!r}", f"Choose {', '.join(CLUSTERS)}.")
     handed_in = find_handed_in(folder, found)
     desk = Desk(into or Path("graded") / found.id)
     options = ClassOptions(cluster, jobs, again)
@@ -66,6 +71,9 @@ def class_(
 
         show_class(out(), report.results, found.file.title)
         _say(report.played, report.reused, report.earlier, desk.root)
+    if others := left_out(folder):
+        words = f"Left out, as neither folder, archive, notebook nor manifest: {', '.join(others)}"
+        err().print(words, style="yellow", markup=False, soft_wrap=True)
     raise typer.Exit(EXIT_MACHINE if report.incomplete else EXIT_OK)
 
 

@@ -75,10 +75,12 @@ def grade(
 def read_case(lab: Lab, path: Path, name: str | None = None) -> Case:
     """The case of these files. Files that cannot be read make a case that says so, not an error:
     it is the learner's fault, and a class needs a verdict on it."""
+    from grader.load.text import shown
+
     try:
         submission = load(lab, path, name)
     except SubmissionError as error:
-        who = name or path.name
+        who = name or shown(path.name)
         empty = Submission(name=who, digest="", manifests=())
         return Case(who, empty, unreadable=error.message)
     return Case(submission.name, submission)

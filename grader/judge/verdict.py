@@ -53,7 +53,8 @@ def _refuse(
         expected = "first: files that can be read"
         return _result(info, "blocked", expected=expected, observed=case.unreadable)
     uses_recording = "recording" in info.uses
-    if uses_recording and case.broken():
+    unread = not case.submission.digest
+    if (uses_recording or unread) and case.broken():
         return _result(info, "error", expected="a complete recording", observed=case.broken())
     if uses_recording and case.source(info.needs) is None:
         prove = (_SMALLER if _too_small(case) else _PROVE[info.needs]).format(

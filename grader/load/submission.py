@@ -22,7 +22,7 @@ from grader.load.limits import MAX_FILE_BYTES, MAX_TOTAL_BYTES, Budget, human
 from grader.load.objects import Draft, drafts
 from grader.load.policy import policy_problems
 from grader.load.redact import Redactor
-from grader.load.text import decode, documents
+from grader.load.text import decode, documents, shown
 from grader.load.validate import schema_problems
 from grader.model.manifest import Form, Problem, SourceFile, Submission
 
@@ -58,7 +58,7 @@ def load_submission(
     budget = Budget()
     files = [(file, decode(data, file)) for file, data in read_files(path, budget)]
     rules = Rules(kinds, namespaces, forms, builds or {}, render)
-    return _build(name or path.resolve().name, files, rules, budget)
+    return _build(name or shown(path.resolve().name), files, rules, budget)
 
 
 def from_sources(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 from typing import Any
 
@@ -14,8 +15,20 @@ from grader.model.manifest import Problem
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MOVES = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _JSON_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def shown(name: str) -> str:
+    """A file's name for reports: always encodable, and nothing in it moves a cursor or reverses
+    the text around it. Bytes that are not UTF-8 are read as Western European."""
+    raw = os.fsencode(name)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", "replace")
+    return _MOVES.sub("\ufffd", text)
 
 
 def decode(data: bytes, file: str) -> str:

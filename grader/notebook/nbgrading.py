@@ -18,6 +18,8 @@ from nbclient import NotebookClient
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import v4
 from nbgrader.api import Gradebook
+from nbgrader.nbgraderformat import MetadataValidator, ValidationError
+from nbgrader.nbgraderformat.common import SchemaMismatchError
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -31,6 +33,8 @@ from nbgrader.preprocessors import (
     LimitOutput,
     LockCells,
     NbGraderPreprocessor,
+    OverwriteCells,
+    OverwriteKernelspec,
     SaveAutoGrades,
     SaveCells,
 )
@@ -67,6 +71,53 @@ class ReleaseStarters(NbGraderPreprocessor):  # type: ignore[misc]
                 cell.source = source.released_answer(cell, lab)
             elif cell.metadata.nbgrader.get("grade"):
                 cell.metadata.nbgrader.points = provable_points(lab, self.cluster)
+        return nb, resources
+
+
+class ForgetCopies(NbGraderPreprocessor):  # type: ignore[misc]
+    """Takes nbgrader's metadata from copies of a cell, and where it is broken or of another year.
+
+    Takes the place of nbgrader's DeduplicateIds, which leaves half of it: then nbgrader stops, and
+    grades nobody who comes after the learner that copied a cell. The last copy is the one that
+    counts; what is missing then, GiveBackCells puts back.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> Any:
+        """Change the notebook in place."""
+        validator = MetadataValidator()
+        seen: set[str] = set()
+        for cell in reversed(nb.cells):
+            if "nbgrader" not in cell.metadata:
+                continue
+            try:
+                validator.validate_cell(cell)
+                grade_id = str(cell.metadata.nbgrader["grade_id"])
+                sound = grade_id not in seen
+            except (ValidationError, SchemaMismatchError, AttributeError, KeyError, TypeError):
+                grade_id, sound = "", False
+            if sound:
+                seen.add(grade_id)
+            else:
+                self.log.warning("A copied or broken cell is graded as the learner's own.")
+                del cell.metadata["nbgrader"]
+        return nb, resources
+
+
+class GiveBackCells(OverwriteCells):  # type: ignore[misc]
+    """OverwriteCells that adds graded cells which are missing at the end: nbgrader's own looks for
+    the cell before each, and fails where that has gone as well."""
+
+    def add_missing_grade_cells(self, nb: Any, resources: Any) -> Any:
+        """Change the notebook in place."""
+        notebook = self.gradebook.find_notebook(self.notebook_id, self.assignment_id)
+        there = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells}
+        solutions = {cell.name for cell in notebook.solution_cells}
+        points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+        for cell in notebook.source_cells:
+            if cell.name in points and cell.name not in there:
+                self.log.warning("The graded cell %s is missing; it is given back.", cell.name)
+                both = cell.name in solutions
+                nb.cells.append(self.missing_cell_transform(cell, points[cell.name], both))
         return nb, resources
 
 
@@ -149,6 +200,16 @@ def configure(c: Any, cluster: str = "embedded") -> None:
         ClearHiddenTests,
         ClearMarkScheme,
         ComputeChecksums,
+        CheckCellMetadata,
+    ]
+    # A graded cell that a learner deleted is graded like any other: what counts are the manifests.
+    c.OverwriteCells.add_missing_cells = True
+    c.ExportApp.plugin_class = "grader.notebook.exporting.Grades"
+    c.Autograde.sanitize_preprocessors = [
+        ClearOutput,
+        ForgetCopies,
+        OverwriteKernelspec,
+        GiveBackCells,
         CheckCellMetadata,
     ]
     c.Autograde.autograde_preprocessors = [

@@ -31,12 +31,12 @@ Edit = Callable[[source.Json], None]
 class Course:
     """A course's folder, and nbgrader in it as the instructor or as a learner."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cluster: str = "embedded") -> None:
         self.root = root / "course"
         self.exchange = root / "exchange"
         self.exchange.mkdir(mode=0o777)
         self.exchange.chmod(0o777)
-        prepare_course(self.root, [LAB], "ml", "embedded")
+        prepare_course(self.root, [LAB], "ml", cluster)
         self.environment = {
             **os.environ,
             # As in an activated environment: nbgrader looks for alembic on the PATH.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cluster.paths import file_stem
 from grader.model.result import CheckResult, Result, Status
 from grader.report.terminal import cluster_words, number
 from grader.report.words import STATUS_WORDS
@@ -49,7 +50,11 @@ def class_page(results: Sequence[Result], lab: str, title: str) -> str:
     )
     sample = {check.id: check for result in results for check in result.checks}
     rows = [
-        (result, {check.id: check for check in result.checks}, quote(f"{result.submission}.html"))
+        (
+            result,
+            {check.id: check for check in result.checks},
+            quote(f"{file_stem(result.submission)}.html"),
+        )
         for result in results
     ]
     return _render(

@@ -78,6 +78,35 @@ def test_paths_that_lead_outside_are_refused(
     assert names(tmp_path) == [archive.name]
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_what_an_archive_is_its_first_bytes_say(
+    tmp_path: Path, name: str, make: Callable[[Path, Files], Path]
+) -> None:
+    folder = unpack(make(tmp_path / name, {"ada/pod.yaml": POD}), tmp_path / "out")
+    assert names(folder) == ["pod.yaml"]
+
+
+def test_folders_divided_as_on_windows(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "a.zip", {"ada\\k8s\\pod.yaml": POD, "ada\\.git\\x.yaml": b""})
+    unpack(archive, tmp_path / "out")
+    assert names(tmp_path / "out") == ["ada/k8s/pod.yaml"]
+
+
+@pytest.mark.parametrize("name", ["m" * 300 + ".yaml", "/".join(["m" * 200] * 30) + "/x.yaml"])
+def test_a_name_too_long_for_this_machine_is_the_learners(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SubmissionError, match="too long"):
+        unpack(zipped(tmp_path / "a.zip", {name: POD}), tmp_path / "out")
+
+
+@pytest.mark.parametrize(("head", "kind"), [(b"Rar!\x1a\x07", "RAR"), (b"7z\xbc\xaf\x27", "7z")])
+def test_other_kinds_are_called_by_their_name(tmp_path: Path, head: bytes, kind: str) -> None:
+    path = tmp_path / "a.rar"
+    path.write_bytes(head + b"x" * 40)
+    with pytest.raises(SubmissionError, match=f"{kind} archive, where .zip and .tar.gz are read"):
+        unpack(path, tmp_path / "out")
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
 def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     path = tmp_path / "a.tar"

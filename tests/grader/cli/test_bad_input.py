@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from grader.load.labs import course_root
+from cluster.model import Capabilities
+from grader.load.labs import course_root, find_lab
+from grader.model.recording import Recording
+from grader.model.recording_file import write_recording
 from tests.grader.cli.helpers import mlk8s
 
 SOLUTION = course_root() / "solutions" / "14-local-inference-mock"
@@ -144,3 +148,64 @@ def test_a_file_that_is_no_recording(capsys: Capsys, tmp_path: Path) -> None:
     outcome = mlk8s(capsys, "judge", str(path))
     assert outcome.code in (2, 3)
     assert "x.mlk8s-recording" in outcome.words
+
+
+def test_what_a_learner_wrote_moves_no_cursor(capsys: Capsys, work: Path) -> None:
+    path = work / "deployment.yaml"
+    path.write_text(re.sub("replicas: .*", r'replicas: "\\e[31mRED\\a"', path.read_text()))
+    outcome = check(capsys, work)
+    assert outcome.code == 1
+    assert "RED" in outcome.out
+    assert "\x1b" not in outcome.out
+    assert "\x07" not in outcome.out
+
+
+def test_a_class_has_no_cluster_of_somebody_else(capsys: Capsys, tmp_path: Path) -> None:
+    for where in ("cloud", "context:prod"):
+        outcome = mlk8s(capsys, "class", "14", str(tmp_path), "--cluster", where)
+        assert outcome.code == 2
+        assert "Choose auto, embedded, kind, none." in outcome.words
+
+
+def test_what_was_left_out_of_a_class_is_said(capsys: Capsys, work: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    shutil.copytree(work, folder / "ada")
+    (folder / "ben.docx").write_text("x")
+    words = ("class", "14", str(folder), "-o", str(tmp_path / "out"), "--cluster", "none")
+    for more in ((), ("--json",)):
+        outcome = mlk8s(capsys, *words, *more)
+        assert outcome.code == 0
+        assert "Left out" in outcome.err
+        assert "ben.docx" in outcome.err
+    assert json.loads(outcome.out)[0]["submission"] == "ada"
+
+
+def test_a_damaged_recording_leaves_the_others_their_verdicts(
+    capsys: Capsys, tmp_path: Path
+) -> None:
+    lab = find_lab("14")
+    recording = Recording(
+        lab=lab.id,
+        lab_digest=lab.digest,
+        submission="ada",
+        submission_digest="",
+        provider="embedded",
+        kubernetes="v1.35.4",
+        capabilities=Capabilities(),
+        namespaces=("ml-k8s-lab",),
+        started="2027-01-01T00:00:00Z",
+        seconds=1.0,
+        sources=[(path.name, path.read_text()) for path in sorted(SOLUTION.glob("*.yaml"))],
+    )
+    write_recording(recording, tmp_path / "ada.mlk8s-recording")
+    whole = (tmp_path / "ada.mlk8s-recording").read_bytes()
+    (tmp_path / "cut.mlk8s-recording").write_bytes(whole[: len(whole) // 2])
+    names = ("cut.mlk8s-recording", "ada.mlk8s-recording", "gone.mlk8s-recording")
+    outcome = mlk8s(capsys, "judge", "--json", *(str(tmp_path / name) for name in names))
+    assert outcome.code == 3
+    assert json.loads(outcome.out)["submission"] == "ada"
+    assert "cut.mlk8s-recording is damaged" in outcome.err
+    assert "There is no recording" in outcome.err
+    folder = mlk8s(capsys, "judge", str(tmp_path))
+    assert folder.code == 2
+    assert "/*.mlk8s-recording" in folder.err
