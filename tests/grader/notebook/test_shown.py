@@ -74,6 +74,15 @@ def test_a_bundle_has_both_forms() -> None:
     assert "a note" in bundle["text/plain"]
 
 
+def test_a_right_in_one_namespace_and_one_everywhere_are_told_apart() -> None:
+    build = Builder()
+    build.answer(verb="may", target="list pods", namespace="ml")
+    build.answer(verb="may", target="list pods", code=403, reason="Forbidden")
+    run = Experiment("rights", build.recording)
+    assert [row[2] for row in run.evidence("answers").rows] == ["list pods", "list pods everywhere"]
+    assert run.text().endswith("refused list pods everywhere")
+
+
 def test_a_manifest_is_saved_and_read_at_once(desk: Desk) -> None:
     saved = save(desk, "service.yaml", GOOD)
     assert (desk.work / "service.yaml").read_text() == GOOD
