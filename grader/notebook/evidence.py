@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from grader.model.paths import parse_path
-from grader.model.recording import Object
+from grader.model.recording import Answer, Object
 from grader.notebook import podstate
 from grader.notebook.html import Table
 from grader.notebook.place import NotebookStop
@@ -83,8 +83,14 @@ def placement(run: Experiment, of: str | None, during: str | None) -> Table:
 def answers(run: Experiment, of: str | None, during: str | None) -> Table:
     """How the API server answered."""
     found = span(run, during).answers(target=of or "*").found
-    rows = [(a.step, a.verb, a.target, a.code, a.reason, a.message) for a in found]
+    rows = [(a.step, a.verb, asked(a), a.code, a.reason, a.message) for a in found]
     return Table(("step", "verb", "object", "code", "reason", "message"), rows)
+
+
+def asked(answer: Answer) -> str:
+    """What a request was about. A right that no namespace bounds is one `everywhere`."""
+    everywhere = answer.verb == "may" and not answer.namespace
+    return f"{answer.target} everywhere" if everywhere else answer.target
 
 
 def logs(run: Experiment, of: str | None, during: str | None) -> Table:

@@ -12,7 +12,7 @@ from cluster.model import ServerModel
 from grader.errors import GraderError
 from grader.model.lab import Lab
 from grader.model.manifest import SourceFile, Submission
-from grader.model.recording import Mark, Recording
+from grader.model.recording import Answer, Mark, Recording
 from grader.model.scenario import Step
 from grader.notebook import evidence as tables
 from grader.notebook.begin import ProgressPane
@@ -74,8 +74,7 @@ class Experiment(Shown):
     def html(self) -> str:
         """The steps, how each ended, and what was refused."""
         refused = "".join(
-            f'<p><span class="bad">refused</span> {escape(answer.target)}: '
-            f"{escape(answer.message)}</p>"
+            f'<p><span class="bad">refused</span> {escape(_told(answer))}</p>'
             for answer in self.raw.answers
             if not answer.ok and answer.code
         )
@@ -96,7 +95,7 @@ class Experiment(Shown):
         lines = [f"{self.title}: played in {self.raw.seconds:.1f} s on {where}"]
         lines += [f"  {mark.step}: {words}" for mark, words in step_ends(self.raw)]
         lines += [
-            f"  refused {answer.target}: {answer.message}"
+            f"  refused {_told(answer)}"
             for answer in self.raw.answers
             if not answer.ok and answer.code
         ]
@@ -127,6 +126,10 @@ def experiment(
         return _play(staged, submission, desk.where, title or _title(sources))
     except GraderError as error:
         raise stop(error) from error
+
+
+def _told(answer: Answer) -> str:
+    return ": ".join(filter(None, (tables.asked(answer), answer.message)))
 
 
 def step_ends(recording: Recording) -> list[tuple[Mark, str]]:

@@ -124,8 +124,8 @@ def _report(result: Result, title: str) -> Iterable[str]:
         tone = "ok" if result.passed else "bad"
         words = f"{number(result.score)} of {number(result.provable_max)} points"
         yield f'<p><b class="{tone}">{words}</b> <span class="soft">{_open(result)}</span></p>'
-        bar = f'<i style="width:{share:.0f}%"></i>'
-        yield f'<div class="bar" role="img" aria-label="{words}">{bar}</div>'
+        filled = f'<i style="width:{share:.0f}%"></i>'
+        yield f'<div class="meter" role="img" aria-label="{words}">{filled}</div>'
     yield f'<p class="soft">Evidence: {escape(cluster_words(result))}</p>'
     if result.problems:
         yield '<p class="head">In your files</p>'

@@ -49,8 +49,10 @@ def render(result: Result, title: str, evidence: Shown = "none") -> RenderableTy
 
 
 def show(console: Console, result: Result, title: str, evidence: Shown = "none") -> None:
-    """Print the report."""
+    """Print the report. The recording's path is never broken, so that it can be copied."""
     console.print(render(result, title, evidence))
+    if result.recording:
+        console.print(Text.assemble("Recording  ", result.recording), soft_wrap=True)
 
 
 def cluster_words(result: Result) -> str:
@@ -110,10 +112,11 @@ def _not_provable(result: Result) -> RenderableType:
         points = sum(check.points for check in checks)
         words = "1 point needs" if points == 1 else f"{number(points)} points need"
         parts.append(Text(f"○ Not provable here: {words} {expected}", style="cyan"))
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(justify="right")
         for check in checks:
-            row = Table.grid(padding=(0, 2))
-            row.add_row(number(check.points), check.title)
-            parts.append(Padding(row, (0, 0, 0, 4)))
+            rows.add_row(number(check.points), check.title)
+        parts.append(Padding(rows, (0, 0, 0, 4)))
         parts.append(Padding(Text(f"Prove it with  {command}", style="bold"), (0, 0, 0, 4)))
     return Group(*parts)
 
@@ -165,8 +168,6 @@ def _score(result: Result) -> RenderableType:
     if open_points:
         verb = "is" if open_points == 1 else "are"
         grid.add_row("", f"{number(open_points)} more {verb} not provable on this cluster")
-    if result.recording:
-        grid.add_row("Recording", Text(result.recording, overflow="fold"))
     return grid
 
 

@@ -52,7 +52,7 @@ def test_gpu_node_is_marked(recording):
     needs="control-plane",
     after="test_accepted",
     hint="Where did the trainers land, or what does the scheduler say of each node that it turned "
-    "down? It names one reason per node.",
+    "down? It names a reason for every node.",
 )
 def test_trainers_only_on_a100(recording):
     """The trainer is bound to the A100 node, and no trainer is ever bound to another."""

@@ -206,7 +206,9 @@ class _Drawing:
 
     def _write_version(self, lane: PodLane, cells: list[tuple[str, str]], hue: str) -> None:
         word = lane.version
-        solid = "".join(letter for letter, _ in cells)
+        marked = {self._column(found.at) for found in lane.happenings}
+        # A mark is drawn over what is there: a word under it would lose a letter.
+        solid = "".join(" " if n in marked else letter for n, (letter, _) in enumerate(cells))
         place = solid.find("█" * (len(word) + 2)) if word else -1
         if place >= 0:
             cells[place + 1 : place + 1 + len(word)] = [(letter, hue) for letter in word]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,12 +14,13 @@ from grader.load.labs import find_lab
 from grader.model.result import CheckResult, ClusterInfo, Evidence, Result, Versions
 from grader.notebook.evidence import evidence
 from grader.notebook.experiments import Experiment, experiment
-from grader.notebook.html import Notice, Table, marked
+from grader.notebook.html import Notice, Table, marked, style
 from grader.notebook.magics import save
 from grader.notebook.place import Desk, NotebookStop, desk_of
 from grader.notebook.predictions import predict
 from grader.notebook.standing import progress, remember
 from grader.notebook.verdict import Verdict
+from grader.report.timeline.style import style as style_of_pictures
 from tests.grader.judge.build import Builder, pod, thing
 
 GOOD = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
@@ -51,12 +53,34 @@ def test_what_learners_wrote_is_escaped() -> None:
     assert marked("a `b<c` d") == "a <code>b&lt;c</code> d"
 
 
+def test_outputs_style_leaves_pictures_alone() -> None:
+    """A class that both know may colour, and nothing else: a `height` would squash a picture."""
+    in_pictures = set(re.findall(r"\.([a-z][a-z-]*)", style_of_pictures("one")))
+    shared = 0
+    for selectors, declared in re.findall(r"([^{}]+)\{([^{}]*)\}", style()):
+        found = set(re.findall(r"\.mlk8s \.([a-z]+)", selectors))
+        if found & in_pictures:
+            shared += 1
+            properties = {line.partition(":")[0] for line in declared.split(";") if line}
+            assert properties <= {"color"}, selectors
+    assert shared, "the test no longer looks at anything"
+
+
 def test_a_bundle_has_both_forms() -> None:
     bundle = Table(("second", "ready"), [(0.25, 3)], "a note")._repr_mimebundle_()
     assert "<table>" in bundle["text/html"]
     assert "0.2" in bundle["text/plain"]
     assert "\x1b" not in bundle["text/plain"]
     assert "a note" in bundle["text/plain"]
+
+
+def test_a_right_in_one_namespace_and_one_everywhere_are_told_apart() -> None:
+    build = Builder()
+    build.answer(verb="may", target="list pods", namespace="ml")
+    build.answer(verb="may", target="list pods", code=403, reason="Forbidden")
+    run = Experiment("rights", build.recording)
+    assert [row[2] for row in run.evidence("answers").rows] == ["list pods", "list pods everywhere"]
+    assert run.text().endswith("refused list pods everywhere")
 
 
 def test_a_manifest_is_saved_and_read_at_once(desk: Desk) -> None:

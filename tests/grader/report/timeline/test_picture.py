@@ -20,7 +20,14 @@ from grader.report.timeline.page import overlap
 from grader.report.timeline.scale import round_up
 from grader.report.timeline.style import DARK, LIGHT
 from grader.report.timeline.svg import render
-from tests.grader.report.timeline.samples import Play, deployment, pod, recording, rollout
+from tests.grader.report.timeline.samples import (
+    Play,
+    deployment,
+    event,
+    pod,
+    recording,
+    rollout,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -144,6 +151,16 @@ def test_a_dip_between_two_columns_is_seen() -> None:
     ready = next(line for line in draw_text(play.recording).splitlines() if "ready " in line)
     plot = ready[22:].split(" 1 of 1")[0].strip()
     assert " " in plot
+
+
+def test_a_mark_takes_no_letter_from_a_version() -> None:
+    play = Play(10).see(1, pod("a", ready=True, owner=None))
+    for number, at in enumerate((1.5, 1.9)):
+        missed = event("Pod/a", "Unhealthy", "Readiness probe failed: 503", f"miss-{number}")
+        play.see(at, missed, "added")
+    lane = next(line for line in draw_text(play.recording).splitlines() if "█" in line)
+    assert "█v1█" in lane
+    assert lane.index("o") < lane.index("█v1█")
 
 
 def test_what_a_cluster_says_does_not_reach_the_terminal_as_it_is() -> None:
