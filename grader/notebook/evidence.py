@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -112,19 +113,26 @@ def causes(run: Experiment, of: str | None, during: str | None) -> Table:
 
 
 def events(run: Experiment, about: str, reason: str | None, during: str | None) -> Table:
-    """Events, each once, with how often it was seen."""
+    """Events, each once, with how often it was seen.
+
+    A controller that is refused a Pod tries again with another name: this is one event, shown with
+    the first name.
+    """
     found = span(run, during).events(about=about, reason=reason).found
     merged: dict[tuple[str, str, str, str], int] = {}
+    first: dict[tuple[str, str, str, str], str] = {}
     for event in found:
         involved = event.get("involvedObject") or {}
+        message = str(event.get("message") or event.get("note") or "")
         row = (
             f"{involved.get('kind')}/{involved.get('name')}",
             str(event.get("type") or ""),
             str(event.get("reason") or ""),
-            str(event.get("message") or event.get("note") or ""),
+            _TRIED.sub(r"\1", message),
         )
+        first.setdefault(row, message)
         merged[row] = merged.get(row, 0) + int(event.get("count") or 1)
-    rows = [(who, kind, why, text, times) for (who, kind, why, text), times in merged.items()]
+    rows = [(*row[:3], first[row], times) for row, times in merged.items()]
     return Table(("about", "type", "reason", "message", "times"), *_short(rows, run.note))
 
 
@@ -162,6 +170,8 @@ _TABLES: dict[str, Callable[[Experiment, str | None, str | None], Table]] = {
     "logs": logs,
 }
 _NOTHING = object()
+_TRIED = re.compile(r'(pods "[^"]*-)[a-z0-9]{5}(?=" is forbidden)')
+"""The part of a refused Pod's name that is drawn anew for each try."""
 
 
 def _short(rows: list[tuple[Any, ...]], note: str) -> tuple[list[tuple[Any, ...]], str]:

@@ -83,6 +83,19 @@ def test_a_right_in_one_namespace_and_one_everywhere_are_told_apart() -> None:
     assert run.text().endswith("refused list pods everywhere")
 
 
+def test_tries_of_one_refused_pod_are_one_event() -> None:
+    build = Builder()
+    for place, name in enumerate(("web-1-abcde", "web-1-fghij", "web-1-fghij")):
+        about = {"kind": "ReplicaSet", "name": "web-1", "namespace": "ml"}
+        limit = "6Gi" if place < 2 else "4Gi"
+        message = f'Error creating: pods "{name}" is forbidden: exceeded quota: used {limit}'
+        told = thing("Event", f"try-{place}", reason="FailedCreate", message=message)
+        build.change("added", {**told, "involvedObject": about, "count": 2})
+    rows = Experiment("tries", build.recording).events().rows
+    assert [(row[3][-3:], row[4]) for row in rows] == [("6Gi", "4"), ("4Gi", "2")]
+    assert "web-1-abcde" in rows[0][3]
+
+
 def test_a_manifest_is_saved_and_read_at_once(desk: Desk) -> None:
     saved = save(desk, "service.yaml", GOOD)
     assert (desk.work / "service.yaml").read_text() == GOOD
