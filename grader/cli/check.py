@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from grader.cli.consoles import err, out
-from grader.errors import EXIT_FAILED, EXIT_MACHINE, EXIT_OK, UsageError
+from grader.errors import EXIT_FAILED, EXIT_MACHINE, EXIT_OK, GraderError, UsageError
 from grader.model.result import Result
 
 LabName = Annotated[str, typer.Argument(help="14, local-inference-mock or both together.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document a line for each recording.")
+]
 Evidence = Annotated[
     bool, typer.Option("--evidence", "-e", help="Show what was seen for passed checks too.")
 ]
@@ -99,11 +102,16 @@ def check(
 
 
 def judge(
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings that `check` has kept.")],
+    recordings: Annotated[
+        list[Path], typer.Argument(help="Recordings that `check` or `class` has kept.")
+    ],
     evidence: Evidence = False,
-    as_json: Json = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Judge stored recordings again, without a cluster: after a check was corrected, say.
+
+    What is no recording, or a damaged one, is named at the end; the others are judged. Exit code:
+    as of `check`, the worst of all.
 
     Examples:
 
@@ -113,15 +121,10 @@ def judge(
     """
     from grader.grading.grade import judge_recordings
     from grader.load.labs import find_lab
-    from grader.model.recording_file import read_recording
     from grader.report.terminal import show
 
-    groups: dict[str, list[Path]] = {}
-    for path in recordings:
-        if not path.is_file():
-            raise UsageError(f"there is no recording {path}")
-        groups.setdefault(read_recording(path).lab, []).append(path)
-    worst = EXIT_OK
+    groups, unread = _by_lab(recordings)
+    worst = max((error.exit_code for error in unread), default=EXIT_OK)
     for lab_id, paths in groups.items():
         found = find_lab(lab_id)
         for result in judge_recordings(found, paths):
@@ -130,7 +133,24 @@ def judge(
                 typer.echo(result.model_dump_json())
             else:
                 show(out(), result, found.file.title, "all" if evidence else "none")
+    for error in unread:
+        words = f"mlk8s: {error.message} {error.hint}".rstrip()
+        err().print(words, markup=False, soft_wrap=True)
     raise typer.Exit(worst)
+
+
+def _by_lab(recordings: list[Path]) -> tuple[dict[str, list[Path]], list[GraderError]]:
+    """The recordings of each lab, and what is wrong with those that cannot be read."""
+    from grader.model.recording_file import read_recording
+
+    groups: dict[str, list[Path]] = {}
+    unread: list[GraderError] = []
+    for path in recordings:
+        try:
+            groups.setdefault(read_recording(path).lab, []).append(path)
+        except GraderError as error:
+            unread.append(error)
+    return groups, unread
 
 
 def run(lab_id: str, path: Path, options: object, quiet: bool = False) -> Result:

@@ -98,7 +98,9 @@ def read_recording(path: Path) -> Recording:
     except FileNotFoundError as error:
         raise UsageError(f"There is no recording {path}.") from error
     except IsADirectoryError as error:
-        raise UsageError(f"{path} is a folder, not a recording.") from error
+        raise UsageError(
+            f"{path} is a folder, not a recording.", f"Name what is in it: {path}/*.mlk8s-recording"
+        ) from error
     except gzip.BadGzipFile as error:
         raise CourseError(f"The recording {path} is damaged.", _AGAIN) from error
     except OSError as error:
