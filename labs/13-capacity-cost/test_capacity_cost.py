@@ -82,7 +82,7 @@ def test_replicas_carry_the_peak(manifests):
         expect(
             isinstance(replicas.value, int) and replicas.value >= needed,
             f"{deployment.manifest} to carry {PEAK[name] * HEADROOM:g} requests a second",
-            f"{replicas.value} replicas carry {replicas.value * PER_REPLICA[name]}",
+            f"{replicas.value} replicas carry {(replicas.value or 0) * PER_REPLICA[name]}",
             replicas.where,
         )
 
@@ -174,7 +174,7 @@ def test_warm_pool_is_worth_a_node(manifests):
     replicas = pool.field("spec.replicas")
     cores = cores_of(pool)
     expect(
-        cores >= 8 - 1e-9 and replicas.value >= 8,
+        cores >= 8 - 1e-9 and (replicas.value or 0) >= 8,
         "at least 8 cores in at least 8 Pods",
         f"{cores:g} cores in {replicas.value} Pods",
         replicas.where,
@@ -311,7 +311,7 @@ def classes_of(manifests, name):
 
 def cores_of(deployment):
     """Cores that all replicas of a Deployment request together."""
-    return deployment.pod_requests("cpu") * deployment.field("spec.replicas").value
+    return deployment.pod_requests("cpu") * (deployment.field("spec.replicas").value or 0)
 
 
 def gives_way(deployment):
@@ -328,7 +328,7 @@ def fit_in_any_order(deployments, nodes):
     """
     in_all, largest = 0.0, 0.0
     for deployment in deployments:
-        replicas = deployment.field("spec.replicas").value
+        replicas = deployment.field("spec.replicas").value or 0
         cores, memory = (deployment.pod_requests(name) for name in ("cpu", "memory"))
         size = max(cores / NODE_CORES, memory / NODE_MEMORY)
         in_all += size * replicas

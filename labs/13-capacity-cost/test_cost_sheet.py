@@ -107,7 +107,8 @@ def cost(deployment):
     """EUR an hour for what a Deployment requests."""
     cores, memory = (deployment.pod_requests(name) for name in ("cpu", "memory"))
     each = cores * CPU_HOUR + memory / 2**30 * GIB_HOUR
-    return each * deployment.field("spec.replicas").value
+    # A spec that holds nothing has no replicas, not even the default one.
+    return each * (deployment.field("spec.replicas").value or 0)
 
 
 def cost_by_team(manifests):
