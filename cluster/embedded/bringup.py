@@ -25,8 +25,6 @@ from cluster.processes import end, find
 
 READY_SECONDS = 90.0
 _WATCHERS = ("kube-controller-manager", "kube-scheduler", "kwok-controller")
-
-
 _COMPONENTS = ("etcd", "kube-apiserver", *_WATCHERS)
 
 

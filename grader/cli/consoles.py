@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import cache
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
@@ -32,11 +31,7 @@ class _Harmless:
 
 class _Guard(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        return _guarded(renderables)
-
-
-def _guarded(renderables: Iterable[ConsoleRenderable]) -> list[ConsoleRenderable]:
-    return [_Harmless(renderable) for renderable in renderables]
+        return [_Harmless(renderable) for renderable in renderables]
 
 
 def _console(stderr: bool = False) -> Console:

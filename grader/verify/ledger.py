@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Ledger:
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             # Averages of the last 1, 5 and 15 minutes: how busy the machine was.
             "load": [round(average, 1) for average in os.getloadavg()],
-            "proofs": [{name: asdict(proof)[name] for name in _KEPT} for proof in proofs],
+            "proofs": [{name: getattr(proof, name) for name in _KEPT} for proof in proofs],
         }
         self._lines.append(line)
         text = "".join(json.dumps(one) + "\n" for one in self._lines)

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -100,9 +100,7 @@ def prove_all(
     """
     rounds = [list(of_one) for _, of_one in itertools.groupby(asked, lambda one: one.round)]
     left: Counter[int] = Counter()
-    with ExitStack() as stack:
-        under_way = _UnderWay(player, lanes, on_case, seeds)
-        stack.callback(under_way.close)
+    with closing(_UnderWay(player, lanes, on_case, seeds)) as under_way:
         while rounds or left.total():
             while rounds and sum(count > 0 for count in left.values()) < ROUNDS_AHEAD:
                 for one in rounds.pop(0):

@@ -74,6 +74,17 @@ class Listen:
         whole = whole or (self.address == "[::]" and "ipv6only=off" in self.words)
         return whole and not {"ssl", "quic", "proxy_protocol"} & set(self.words)
 
+    @property
+    def is_default(self) -> bool:
+        """Whether its server answers whoever asks for a name that no server has."""
+        return bool({"default_server", "default"} & set(self.words))
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Address and port, the address by one name where several mean the same."""
+        every = self.address in _EVERY_IPV4_ADDRESS
+        return _EVERY_IPV4_ADDRESS[-1] if every else self.address, self.port
+
 
 @dataclass
 class Location:
@@ -157,7 +168,7 @@ class NginxConfig:
             for listen in server.listens
             if listen.port == port and listen.for_pods
         ]
-        marked = [s for s, listen in fitting if {"default_server", "default"} & set(listen.words)]
+        marked = [server for server, listen in fitting if listen.is_default]
         every = [server for server, _ in fitting]
         chosen = [*_called(every, host), *marked, *every]
         if not chosen:
@@ -234,11 +245,11 @@ def _second_default(servers: list[Server]) -> tuple[Server, str] | None:
     seen: set[tuple[str, int]] = set()
     for server in servers:
         for listen in server.listens:
-            place = (_address(listen), listen.port)
-            if {"default_server", "default"} & set(listen.words):
-                if place in seen:
-                    return server, f"a duplicate default server for {place[0]}:{place[1]}"
-                seen.add(place)
+            if listen.is_default:
+                if listen.place in seen:
+                    address, port = listen.place
+                    return server, f"a duplicate default server for {address}:{port}"
+                seen.add(listen.place)
     return None
 
 
@@ -323,11 +334,11 @@ def _twice(block: list[Statement]) -> tuple[str, int] | None:
     seen: set[object] = set()
     for statement in block:
         if statement["directive"] == "listen" and (listen := _listen(statement["args"])):
-            address = _address(listen)
-            key, words = (address, listen.port), f"a duplicate listen {address}:{listen.port}"
-            if key in seen:
+            address, port = listen.place
+            words = f"a duplicate listen {address}:{port}"
+            if listen.place in seen:
                 return words, statement["line"]
-            seen.add(key)
+            seen.add(listen.place)
     for location in _locations(block):
         if location.modifier not in ("~", "~*"):
             name = (location.modifier == "=", location.pattern)
@@ -337,12 +348,6 @@ def _twice(block: list[Statement]) -> tuple[str, int] | None:
         if nested := _twice(location.block):
             return nested
     return None
-
-
-def _address(listen: Listen) -> str:
-    """The address by one name, where several mean the same."""
-    every = listen.address in _EVERY_IPV4_ADDRESS
-    return _EVERY_IPV4_ADDRESS[-1] if every else listen.address
 
 
 def _called(servers: list[Server], host: str) -> list[Server]:
