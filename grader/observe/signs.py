@@ -50,22 +50,28 @@ def prove_simulation(stage: Stage) -> None:
                 raise MachineError(f"The simulation of a Pod broke. {fault.get('text')}")
 
 
-def await_simulation(stage: Stage) -> None:
+def await_simulation(stage: Stage) -> dict[str, float]:
     """Wait until the simulated kubelet has done and reported all that is due by now.
+
+    Gives in how many seconds something of a Pod will end by itself (uid -> seconds), for those of
+    which it is known; of real containers it is not.
 
     On a busy machine its timers come late, and what it was told comes late to it. Until both have
     come, silence means nothing. Raises MachineError where it falls too far behind.
     """
     if not shows_signs(stage):
-        return
+        return {}
     until = time.monotonic() + _PATIENCE
     while True:
         known: dict[str, str] = {}
+        ends: dict[str, float] = {}
         for namespace in stage.isolation.names.real:
-            known |= signs(stage, namespace).get("pods") or {}
+            shown = signs(stage, namespace)
+            known |= shown.get("pods") or {}
+            ends |= shown.get("ends") or {}
         behind = _not_known_as_they_are(stage, known)
         if not behind:
-            return
+            return ends
         if time.monotonic() > until:
             raise MachineError(
                 f"The simulated kubelet does not see the latest of {behind}: "

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from grader.errors import MachineError
 from grader.observe.autoscaling import Looks
 from grader.observe.counts import owners
 from grader.observe.ending import empty_namespace, finish_namespace
+from grader.observe.foresight import Foresight, unproven
 from grader.observe.patience import Patience, circling
 from grader.observe.relapse import relapses
 from grader.observe.settle import Waiting, repository, unsettled
@@ -60,21 +62,21 @@ def settle(stage: Stage, within: float) -> Outcome:
     )
     factor = stage.capabilities.time_factor
     patience = Patience(stage.lab.file.servers, factor, stage.simulated, stage.tempo)
-    looks, synced = Looks(stage), -1
+    looks, foresight, synced = Looks(stage), Foresight(factor), -1
     version: int | None = 0
     while True:
         with recorder.changed:
             recorder.raise_fault()
             now, seen = time.monotonic(), recorder.seen
             waiting = unsettled(recorder.state, finite, stage.loaded)
-            again = relapses(recorder.state, recorder.changes, recorder.clock(), stage.simulated)
+            again = _yet_to_show(stage, foresight, now)
             waiting += [one for one, _ in again]
             note, ends, silent = SETTLED, recorder.last_change + SHORT, ""
             if waiting:
                 note = QUIET
                 ends = patience.ends_at(recorder.state, waiting, recorder.last_change, now)
                 if again and not circling(recorder.state, waiting):
-                    ends = max(ends, now + max(until for _, until in again) - recorder.clock())
+                    ends = max(ends, *(until for _, until in again))
                 if now >= min(ends, deadline):  # not before: it reads the whole state
                     silent = unheard(recorder.state, stage.simulated, stage.isolation.own_volumes)
                     ends = max(ends, recorder.last_change + UNHEARD) if silent else ends
@@ -88,10 +90,10 @@ def settle(stage: Stage, within: float) -> Outcome:
         if not looked and now < deadline:
             time.sleep(_ASK_AGAIN)
             continue
-        if synced != seen:
+        if synced != seen or foresight.is_outdated(now):
             # Asked once more before believing it: neither a slow simulation nor a slow watch
             # must look like silence.
-            await_simulation(stage)
+            foresight.learn(await_simulation(stage), time.monotonic())
             version = stage.sync(_worth_asking(stage, bool(waiting)), DELIVERY)
             patience.took(time.monotonic() - now)
             synced = seen
@@ -100,6 +102,16 @@ def settle(stage: Stage, within: float) -> Outcome:
             raise MachineError(f"Nothing was heard of {silent}: the cluster is too slow or broken.")
         # Nothing was delivered since the last question, so its answer holds for this moment.
         return _outcome(note if now >= ends and looked else TOO_LONG, waiting, version or 0)
+
+
+def _yet_to_show(stage: Stage, foresight: Foresight, now: float) -> list[tuple[Waiting, float]]:
+    """Pods that look healthy and may not be, with the moment (monotonic) until which to wait."""
+    state, clock = stage.recorder.state, stage.recorder.clock()
+    found = foresight.expected(state)
+    if not stage.simulated:
+        found += [(one, now + rest) for one, rest in unproven(state, datetime.now(UTC))]
+    again = relapses(state, stage.recorder.changes, clock, stage.simulated)
+    return found + [(one, now + until - clock) for one, until in again]
 
 
 def _worth_asking(stage: Stage, all_of_them: bool) -> list[str]:

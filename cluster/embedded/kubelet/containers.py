@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cluster.embedded.kubelet.endings import CRASHED, DONE, Ending, Run, planned
@@ -25,7 +25,7 @@ from cluster.embedded.kubelet.facts import (
 )
 from cluster.embedded.kubelet.logs import Line, lines
 from cluster.embedded.kubelet.memory import Need
-from cluster.embedded.kubelet.probes import FIELDS, Kind, ProbeRun, ask
+from cluster.embedded.kubelet.probes import FIELDS, Answer, Kind, ProbeRun, ask
 from cluster.embedded.kubelet.starting import Phase, Starting
 
 Json = dict[str, Any]
@@ -78,6 +78,18 @@ class Container(Starting):
     def done_well(self) -> bool:
         """Ended for good with exit code 0."""
         return self.done and self.ended is not None and self.ended.exit_code == 0
+
+    @property
+    def ends_at(self) -> float:
+        """When its process will have ended, or be told to, if nobody else does anything; infinite
+        where nothing foreseeable ends it."""
+        if self.phase is Phase.STOPPING:
+            return self.next_at
+        if self.phase is not Phase.RUNNING:
+            return math.inf
+        liveness = self._probes.get("liveness")
+        killed = math.inf if liveness is None else liveness.exhausts_at(self._answers(liveness))
+        return min(self._natural_end(), killed)
 
     @property
     def need(self) -> Need | None:
@@ -251,9 +263,13 @@ class Container(Starting):
                 return
         self.next_at = self._next_while_running()
 
+    def _answers(self, probe: ProbeRun) -> Callable[[float], Answer]:
+        server, begun, ip = self.server, self.started_at, self.around.ip
+        return lambda at: ask(probe.spec, self.spec, server, at - begun, ip)
+
     def _probe(self, probe: ProbeRun, at: float) -> bool:
         """Ask one probe; False if the container is being killed for it."""
-        answer = ask(probe.spec, self.spec, self.server, at - self.started_at, self.around.ip)
+        answer = self._answers(probe)(at)
         title = probe.kind.capitalize()
         if probe.take(answer, at):
             times = probe.failures - probe.failures // 2

@@ -89,6 +89,13 @@ class Pod:
         return min(self._ends_at, mounting, *(c.next_at for c in self.containers))
 
     @property
+    def foreseen(self) -> float:
+        """When a container that serves, or works, will end or be killed by its own probe, or the
+        Pod by its deadline, if nobody else does anything; infinite where nothing is foreseen."""
+        lasting = [*self.main, *(c for c in self.init if c.sidecar)]
+        return min(self._ends_at, *(container.ends_at for container in lasting))
+
+    @property
     def _may_begin(self) -> bool:
         return math.isinf(self.deleting_at) and not self.failed_for
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ FIELDS: dict[Kind, str] = {
     "liveness": "livenessProbe",
 }
 _LAST_REPORTED = 512
+_LOOKS_AHEAD = 100
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,23 @@ class ProbeRun:
         if math.isinf(answer.changes_at):
             self._skip_what_cannot_change(answer)
         return report
+
+    def exhausts_at(self, answer_at: Callable[[float], Answer]) -> float:
+        """When the failure threshold will be reached; infinite where that cannot be foreseen.
+
+        `answer_at` says what the probe is answered at a time. At most so many probes are looked at
+        as it takes for answers that never change.
+        """
+        ahead = copy.copy(self)
+        looks = max(self.failure_threshold, self.success_threshold) + _LOOKS_AHEAD
+        for _ in range(looks):
+            if math.isinf(ahead.next_at):
+                break
+            at = ahead.next_at
+            ahead.take(answer_at(at), at)
+            if ahead.exhausted:
+                return at
+        return math.inf
 
     def _skip_what_cannot_change(self, answer: Answer) -> None:
         if answer.success:

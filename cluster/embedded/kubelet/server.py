@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -197,6 +198,15 @@ class Kubelet:
                 await asyncio.sleep(0.01)
         known = (worker.pod.manifest["metadata"] for worker in self._in(namespace))
         return {metadata["uid"]: metadata["resourceVersion"] for metadata in known}
+
+    def foreseen(self, namespace: str) -> dict[str, float]:
+        """In how many real seconds something of a Pod will end by itself (uid -> seconds)."""
+        now = self.now()
+        ends = {
+            worker.pod.manifest["metadata"]["uid"]: (worker.pod.foreseen - now) * self.time_factor
+            for worker in self._in(namespace)
+        }
+        return {uid: max(0.0, rest) for uid, rest in ends.items() if math.isfinite(rest)}
 
     def _in(self, namespace: str) -> list[Worker]:
         return [worker for worker in self._workers.values() if worker.namespace == namespace]

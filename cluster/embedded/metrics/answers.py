@@ -128,9 +128,10 @@ def signs_path(namespace: str) -> str:
     life of one that says nothing while it has nothing to change; `looked` says how many seconds ago
     the last of each were, the oldest first. `faults` lists the Pods of the namespace whose
     simulation broke: `{"uid": ..., "text": ...}`. `pods` has the resourceVersion of each Pod as it
-    is known here, by uid. The answer comes once all that was due when it was asked for has been
-    done and reported: so what has not happened then was not merely late. Not part of the metrics
-    API, and so in no discovery.
+    is known here, by uid; `ends` says in how many seconds something of a Pod will end by itself,
+    or be killed by its own probe, where that is so. The answer comes once all that was due when it
+    was asked for has been done and reported: so what has not happened then was not merely late.
+    Not part of the metrics API, and so in no discovery.
     """
     return f"/apis/{RESOURCE}/{VERSION}/namespaces/{namespace}/mlk8s-signs"
 

@@ -47,6 +47,9 @@ class Machines(Protocol):
     async def caught_up(self, namespace: str) -> dict[str, str]:
         """Wait for what is due; the known version of each Pod. Raises TimeoutError."""
 
+    def foreseen(self, namespace: str) -> dict[str, float]:
+        """In how many real seconds something of a Pod will end by itself."""
+
 
 class _Looks:
     """How often one question was asked, and when the last times were."""
@@ -137,6 +140,7 @@ class MetricsApi:
             "looked": {path: noted.ages() for path, noted in looks.items()},
             "faults": self._machines.faults.of(namespace),
             "pods": pods,
+            "ends": self._machines.foreseen(namespace),
         }
         return web.json_response(found)
 

@@ -422,3 +422,50 @@ def test_any_pod_keeps_the_rules(
                 assert "running" in container["state"]
             assert container["restartCount"] >= restarts.get(container["name"], 0)
             restarts[container["name"]] = container["restartCount"]
+
+
+# What comes
+
+
+FOREVER = math.inf
+
+
+@pytest.mark.parametrize(
+    ("container", "server", "after"),
+    [
+        ({}, {}, FOREVER),
+        ({"livenessProbe": http("/live")}, {}, FOREVER),
+        ({"livenessProbe": http("/health")}, {}, 10),  # 0, 5, 10 fail
+        ({"livenessProbe": http("/health", initialDelaySeconds=60)}, {}, 70),
+        ({"livenessProbe": http("/ready", failureThreshold=4)}, {}, 15),  # before it is loaded
+        ({"livenessProbe": http("/ready", failureThreshold=5)}, {}, FOREVER),
+        ({"startupProbe": http("/ready", failureThreshold=9)}, {}, FOREVER),
+        ({}, {"runs_for": 8}, 8),
+        ({}, {"crash_after": 30}, 30),
+        ({"livenessProbe": http("/health")}, {"crash_after": 3}, 3),
+        ({"resources": {"limits": {"memory": "1Gi"}}}, {"memory": Memory(load="2Gi")}, 18),
+    ],
+)
+def test_the_end_of_a_run_is_known_from_its_start(
+    container: Json, server: Json, after: float
+) -> None:
+    model = MODEL.model_copy(update=server)
+    life = Life(manifest(container), servers=(model,)).until(PULL_AND_START)
+    assert life.pod.foreseen - started_at(life) == pytest.approx(after)
+    if not math.isinf(after):
+        life.until(PULL_AND_START + after - 0.01)
+        assert life.container()["restartCount"] == 0
+        assert life.count("Killing") == 0
+        life.until(PULL_AND_START + after)
+        assert life.count("Killing") or "running" not in life.container()["state"]
+
+
+def test_a_process_that_was_told_to_stop_is_known_to_end() -> None:
+    life = Life(manifest({"livenessProbe": http("/health")})).until(PULL_AND_START + 10)
+    assert life.count("Killing") == 1
+    assert life.pod.foreseen == life.now + MODEL.stops_in
+
+
+def test_a_deadline_is_foreseen() -> None:
+    life = Life(manifest(activeDeadlineSeconds=40)).until(5)
+    assert life.pod.foreseen == 40

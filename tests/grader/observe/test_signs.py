@@ -76,6 +76,12 @@ def test_one_that_catches_up_is_waited_for() -> None:
     assert answers == []
 
 
+def test_it_tells_what_is_about_to_end() -> None:
+    ends = {"uid-Pod-web-1": 0.75}
+    stage = a_simulation(ApiAnswer(200, body={"pods": {}, "ends": ends}))
+    assert await_simulation(stage) == ends
+
+
 def test_real_kubelets_are_not_asked_whether_they_have_caught_up() -> None:
     stage = a_simulation(told("uid-Pod-web-1"), load=None)
     await_simulation(stage)

@@ -4,6 +4,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -215,6 +216,28 @@ def test_runs_side_by_side_do_not_see_each_other(session: Session) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(run, range(4))) == [{f"web-{index}"} for index in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("server", "probe"),
+    [
+        ({}, {"livenessProbe": {"httpGet": {"path": "/health", "port": 8000}}}),
+        ({"runs_for": 20}, {}),
+        ({"crash_after": 60}, {}),
+    ],
+    ids=["its liveness probe will kill it", "finite work", "it will crash"],
+)
+def test_a_server_that_is_ready_for_a_moment_has_not_settled(
+    server: dict[str, Any], probe: dict[str, Any], session: Session
+) -> None:
+    model = ServerModel(image=IMAGE, port=8000, ready=("/ready",), live=("/live",), **server)
+    lab = a_lab(["apply"], servers=(model,))
+    recording = observe(lab, web(replicas=1, **probe), session.cluster, session=session)
+    (note,) = notes(recording)
+    assert note == ("apply", "quiet")
+    (pod,) = [c.object for c in recording.changes if c.object["kind"] == "Pod"][-1:]
+    assert pod["status"]["containerStatuses"][0]["restartCount"] >= 1
+    assert not is_ready(pod)
 
 
 def test_labs_that_describe_one_image_differently_are_played_at_once(session: Session) -> None:
