@@ -14,6 +14,11 @@ from cluster.quantity import number
 KUBERNETES_VERSION = "1.35.4"
 """The one setting for the version; `cluster/tools/kubernetes/go.mod` must agree (tested)."""
 
+QUOTA_SYNC = "20s"
+"""How often the controller manager counts quotas anew. On a busy machine it may count from a list
+that is behind, and lower what admission has just counted; with five minutes, the default, it
+stays wrong for longer than a run."""
+
 Source = Literal["real", "simulated"]
 
 

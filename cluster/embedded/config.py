@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from cluster.embedded.ports import LOOPBACK, free_ports
+from cluster.model import QUOTA_SYNC
 
 Json = dict[str, Any]
 
@@ -82,7 +83,12 @@ def kwokctl_config(
             _extra("etcd", {"unsafe-no-fsync": "true"}),
             # One instance each: there is nobody to elect.
             _extra(
-                "kube-controller-manager", {"leader-elect": "false", **_autoscaling(time_factor)}
+                "kube-controller-manager",
+                {
+                    "leader-elect": "false",
+                    "resource-quota-sync-period": QUOTA_SYNC,
+                    **_autoscaling(time_factor),
+                },
             ),
             _extra("kube-scheduler", {"leader-elect": "false"}),
             _extra("kube-apiserver", _towards_kubelets(pki)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from cluster.model import ClusterSpec, NodeSpec
+from cluster.model import QUOTA_SYNC, ClusterSpec, NodeSpec
 
 Json = dict[str, Any]
 
@@ -20,6 +20,7 @@ CONTROLLERS = {
     "kube-api-qps": "200",
     "kube-api-burst": "400",
     "horizontal-pod-autoscaler-sync-period": "5s",
+    "resource-quota-sync-period": QUOTA_SYNC,
 }
 """Flags of the controller manager."""
 

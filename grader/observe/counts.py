@@ -1,9 +1,10 @@
 """Counts that a controller has not brought up to date: it is late, so silence proves nothing.
 
-A ReplicaSet counts its Pods, a Deployment its ReplicaSets, and the endpoints of a Service are the
-ready Pods that it selects. Nothing in a submission can make these sums wrong for long; a busy
-machine can. Which Pods count is as in Kubernetes: `calculateStatus` of the ReplicaSet and of the
-Deployment controller, and the endpoint slice controller for Services.
+A ReplicaSet counts its Pods, a Deployment its ReplicaSets, a quota what its namespace uses, and the
+endpoints of a Service are the ready Pods that it selects. Nothing in a submission can make these
+sums wrong for long; a busy machine can. Which Pods count is as in Kubernetes: `calculateStatus` of
+the ReplicaSet and of the Deployment controller, the endpoint slice controller for Services, and
+`QuotaV1Pod` of the quota's evaluator.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cluster.quantity import number
 from grader.model.recording import Object
+from grader.observe.isolation import QUOTA
 from grader.observe.recorder import State
 
 Json = dict[str, Any]
@@ -56,8 +59,30 @@ def _sums(state: State, below: dict[str, list[Object]]) -> Iterator[str]:
         for field in ("replicas", "readyReplicas"):
             if not _going(found) and _said(found, field) != sum(_said(one, field) for one in sets):
                 yield f"the controller of Deployment/{found['metadata']['name']}, about its Pods"
+    for quota, _, _ in quotas_behind(state):
+        yield f"the quota controller, about ResourceQuota/{quota['metadata']['name']}"
     for service, _, _ in endpoints_behind(state):
         yield f"the endpoints controller, about the Pods of Service/{service['metadata']['name']}"
+
+
+def quotas_behind(state: State) -> Iterator[tuple[Object, int, int]]:
+    """Quotas that count another number of Pods than there are, with both numbers.
+
+    Admission counts each Pod in; the controller, which counts anew from a list that may be behind,
+    can take it out again. Quotas for some Pods only (with scopes) are not looked at.
+    """
+    for (space, name), quota in state.get("ResourceQuota", {}).items():
+        spec, used = quota.get("spec") or {}, (quota.get("status") or {}).get("used") or {}
+        if name == QUOTA or spec.get("scopes") or spec.get("scopeSelector"):
+            continue
+        pods = [pod for key, pod in state.get("Pod", {}).items() if key[0] == space]
+        if any(_going(pod) for pod in pods):
+            continue  # it counts until its grace is over, whether it has gone or not
+        numbers = {"pods": sum(not is_over(pod) for pod in pods), "count/pods": len(pods)}
+        for line, there in numbers.items():
+            if line in used and (counted := int(number(used[line]))) != there:
+                yield quota, counted, there
+                break
 
 
 def endpoints_behind(state: State) -> Iterator[tuple[Object, int, int]]:

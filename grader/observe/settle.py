@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 from grader.model.recording import Object
 from grader.model.selectors import matches
 from grader.observe.autoscaling import scalers, unfinished
-from grader.observe.counts import by_owner, endpoints_behind, is_over, is_ready, owners
+from grader.observe.counts import (
+    by_owner,
+    endpoints_behind,
+    is_over,
+    is_ready,
+    owners,
+    quotas_behind,
+)
 from grader.observe.recorder import State
 
 Json = dict[str, Any]
@@ -203,6 +210,8 @@ class _View:
             hard = (quota.get("spec") or {}).get("hard")
             if (quota.get("status") or {}).get("hard") != hard:
                 yield Waiting(_uid(quota), f"{_name(quota)}: its use has not been counted yet")
+        for quota, counted, there in quotas_behind(self.state):
+            yield Waiting(_uid(quota), f"{_name(quota)}: {counted} of {there} Pods are counted")
         for scaler in scalers(self.state):
             if left := unfinished(scaler, self.state, self.loaded):
                 colon = ":" if left.startswith("its ") else ""

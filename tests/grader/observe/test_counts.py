@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from grader.observe.counts import miscounted
+from grader.observe.settle import unsettled
 from grader.observe.unheard import unheard
 from tests.grader.observe.samples import a_pod, an_object, owned_by, state_of
 
@@ -82,3 +83,51 @@ def test_a_pod_that_has_ended_or_goes_is_in_no_sum() -> None:
     for pod in (over, going):
         pod["metadata"] |= owned_by(objects[1])
     assert miscounted(state_of(*objects, over, going)) == ""
+
+
+# Quotas
+
+
+def a_quota(used: Json, name: str = "team", **spec: Any) -> Json:
+    hard = dict.fromkeys(used, "9")
+    return an_object(
+        "ResourceQuota", name, spec={"hard": hard, **spec}, status={"hard": hard, "used": used}
+    )
+
+
+def over(pod: Json) -> Json:
+    pod["status"]["phase"] = "Succeeded"
+    return pod
+
+
+@pytest.mark.parametrize(
+    ("used", "late"),
+    [
+        ({"pods": "2", "count/pods": "3"}, False),
+        ({"pods": "1"}, True),
+        ({"pods": "3"}, True),
+        ({"count/pods": "2"}, True),
+        ({"requests.cpu": "1"}, False),
+    ],
+)
+def test_a_quota_counts_the_pods_that_are_there(used: Json, late: bool) -> None:
+    pods = [a_pod("a"), a_pod("b"), over(a_pod("c")), a_pod("d", namespace="another")]
+    state = state_of(a_quota(used), *pods)
+    words = "the quota controller, about ResourceQuota/team"
+    assert miscounted(state) == (words if late else "")
+    assert [str(one) for one in unsettled(state) if "ResourceQuota" in one.text] == (
+        [
+            f"ResourceQuota/team: {next(iter(used.values()))} of {2 + ('count/pods' in used)} Pods"
+            " are counted"
+        ]
+        if late
+        else []
+    )
+
+
+def test_quotas_of_which_the_count_says_nothing() -> None:
+    wrong = {"pods": "7"}
+    assert miscounted(state_of(a_quota(wrong, scopes=["BestEffort"]), a_pod("a"))) == ""
+    assert miscounted(state_of(a_quota(wrong, "mlk8s-limits"), a_pod("a"))) == ""
+    going = a_pod("a", deletionTimestamp="2026-05-01T12:00:00Z")
+    assert miscounted(state_of(a_quota(wrong), going)) == ""

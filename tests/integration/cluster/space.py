@@ -21,6 +21,7 @@ _PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
+    "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
     "Event": "/api/v1/namespaces/{}/events",
 }
 

@@ -343,3 +343,20 @@ def test_what_ignores_the_signal_ends_with_its_grace(ns: Space) -> None:
     ns.delete("Pod", "p")
     assert ns.get("Pod", "p")["metadata"]["deletionTimestamp"]
     eventually(lambda: ns.api.get(ns.path("Pod", "p")) is None)
+
+
+def test_a_quota_that_was_counted_wrong_is_counted_anew(ns: Space) -> None:
+    ns.make("ResourceQuota", "team", {"hard": {"pods": "5"}})
+    eventually(lambda: "used" in (ns.get("ResourceQuota", "team").get("status") or {}))
+    ns.make("Pod", "p", pod(ranker()))
+
+    def used() -> str:
+        return str(ns.get("ResourceQuota", "team")["status"]["used"]["pods"])
+
+    eventually(lambda: used() == "1")
+    # As the quota controller does where it lists the Pods before it has heard of the latest.
+    path = f"{ns.path('ResourceQuota', 'team')}/status"
+    change = {"status": {"used": {"pods": "0"}}}
+    ns.api.call("PATCH", path, change, "application/merge-patch+json")
+    assert used() == "0"
+    eventually(lambda: used() == "1")
