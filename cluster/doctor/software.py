@@ -27,6 +27,7 @@ _MENDS = {
     ("docker", "does not answer"): "sudo systemctl restart docker    (or restart Docker Desktop)",
     ("podman", "does not answer"): "podman system migrate",
     ("podman", "by name"): "sudo apt-get install netavark aardvark-dns",
+    ("podman", "iptables"): "sudo apt-get install iptables",
     ("podman", "cgroup v2"): "Use podman as root, or a system with cgroup v2.",
 }
 

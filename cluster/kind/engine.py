@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from cluster.errors import CannotProvide, ClusterError
-from cluster.kind.machine import has_netavark, podman_settings, resolves_names
+from cluster.kind.machine import has_netavark, podman_settings, resolves_names, sets_up_rules
 from cluster.kind.sizes import Machine
 from cluster.paths import home_dir, make_dir, write_whole
 
@@ -226,4 +227,7 @@ def _unfit(name: EngineName, info: dict[str, Any]) -> str:
         return "podman without root needs cgroup v2, and this machine has v1"
     if not resolves_names(str(host.get("networkBackend") or "")):
         return "podman's containers do not find each other by name, since aardvark-dns is missing"
+    remote = host.get("serviceIsRemote") or sys.platform != "linux"
+    if host.get("networkBackend") == "netavark" and not remote and not sets_up_rules():
+        return "podman's containers get no network, since iptables is missing"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 from pathlib import Path
@@ -28,6 +29,8 @@ CNI_PLUGINS = tuple(
         "/opt/cni/bin",
     )
 )
+# Not on everybody's PATH, and searched by netavark all the same.
+SYSTEM_PROGRAMS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def cgroup_version() -> int | None:
@@ -71,6 +74,13 @@ def has_netavark() -> bool:
         any((folder / program).exists() for folder in PODMAN_HELPERS)
         for program in ("netavark", "aardvark-dns")
     )
+
+
+def sets_up_rules() -> bool:
+    """Whether netavark finds a program for the rules of its networks: without one, no container
+    gets an address."""
+    folders = os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_PROGRAMS])
+    return any(shutil.which(program, path=folders) for program in ("iptables", "nft"))
 
 
 def podman_settings(netavark: bool = False) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.kind import engine as engines
-from cluster.kind import state
+from cluster.kind import machine, state
 from tests.cluster.kind.fakes import FakeEngine
 
 
@@ -15,6 +15,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine(tmp_path / "engine")
     monkeypatch.setattr(engines, "FRESH", 0.0)
     monkeypatch.setenv("PATH", str(fake.bin))
+    monkeypatch.setattr(machine, "SYSTEM_PROGRAMS", (str(fake.system("iptables").parent),))
     monkeypatch.setenv("MLK8S_HOME", str(tmp_path / "home"))
     # The usual home, so that the engine's names of clusters are the plain ones.
     monkeypatch.setattr(state, "default_home", lambda: tmp_path / "home")

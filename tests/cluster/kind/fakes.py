@@ -53,6 +53,13 @@ class FakeEngine:
             folder.mkdir(parents=True)
         self.say({"ServerVersion": "27.0", "host": {"security": {"rootless": False}}})
 
+    def system(self, name: str) -> Path:
+        """A program of the system that does nothing."""
+        program = self.root / "sbin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.touch(0o755)
+        return program
+
     def install(self, *names: str) -> None:
         for name in names:
             program = self.bin / name

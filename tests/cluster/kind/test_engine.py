@@ -97,6 +97,20 @@ def test_podman_is_told_of_a_network_stack_that_came_later(
     assert 'network_backend = "netavark"' in settings
 
 
+def test_a_network_stack_that_can_set_up_no_rules_gives_no_network(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    engine.install("podman")
+    engine.say({"host": {"networkBackend": "netavark"}})
+    assert find_engine().name == "podman"
+    engine.system("iptables").unlink()
+    with pytest.raises(CannotProvide, match="no network, since iptables is missing"):
+        find_engine()
+    engine.say({"host": {"networkBackend": "netavark", "serviceIsRemote": True}})
+    assert find_engine().name == "podman"
+
+
 @pytest.mark.parametrize(
     ("state", "running"),
     [("running", True), ("Up 5 seconds ago", True), ("exited", False), ("Exited (137)", False)],
