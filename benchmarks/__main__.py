@@ -3,6 +3,7 @@
 python -m benchmarks                    # everything, a class of 200
 python -m benchmarks --class-size 1000  # the class of the design's budget
 python -m benchmarks load check         # some of it
+python -m benchmarks rounds             # what is on record of proofs repeated for hours
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bench_check, bench_class, bench_cluster, bench_load
+from benchmarks import bench_check, bench_class, bench_cluster, bench_load, rounds
 
 Row = tuple[str, str, str]
 
@@ -32,7 +33,7 @@ def machine() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", help="load, check, cluster, class; all if none")
+    parser.add_argument("parts", nargs="*", help="load, check, cluster, class, rounds; all if none")
     parser.add_argument("--class-size", type=int, default=200)
     arguments = parser.parse_args()
     parts: dict[str, Callable[[], list[Row]]] = {
@@ -40,6 +41,7 @@ def main() -> None:
         "check": bench_check.run,
         "cluster": bench_cluster.run,
         "class": lambda: bench_class.run(arguments.class_size),
+        "rounds": rounds.run,
     }
     console = Console()
     console.print(machine())
