@@ -150,9 +150,8 @@ def ready_after_each_change(recording: Recording) -> list[int]:
     for change in recording.changes:
         pod = change.object
         if pod["kind"] == "Pod":
-            stays = change.verb != "deleted" and not pod["metadata"].get("deletionTimestamp")
-            uid = {pod["metadata"]["uid"]}
-            ready = ready | uid if stays and is_ready(pod) else ready - uid
+            serves = change.verb != "deleted" and is_ready(pod)
+            (ready.add if serves else ready.discard)(pod["metadata"]["uid"])
             counts.append(len(ready))
     return counts
 
