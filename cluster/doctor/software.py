@@ -26,7 +26,7 @@ _MENDS = {
     ("podman", "does not run"): "podman machine start",
     ("docker", "does not answer"): "sudo systemctl restart docker    (or restart Docker Desktop)",
     ("podman", "does not answer"): "podman system migrate",
-    ("podman", "by name"): "sudo apt-get install netavark aardvark-dns",
+    ("podman", "by name"): "sudo apt-get install netavark aardvark-dns iptables",
     ("podman", "iptables"): "sudo apt-get install iptables",
     ("podman", "cgroup v2"): "Use podman as root, or a system with cgroup v2.",
 }

@@ -82,7 +82,7 @@ def unproven(state: State, now: datetime) -> list[tuple[Waiting, float]]:
 
 def _healthy(state: State) -> Iterator[Object]:
     for pod in state.get("Pod", {}).values():
-        if not pod["metadata"].get("deletionTimestamp") and is_ready(pod) and not is_over(pod):
+        if is_ready(pod) and not is_over(pod):
             yield pod
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tomllib
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+import grader
 from grader.errors import MachineError, UsageError
 from grader.load.labs import find_lab
 from grader.verify.compare import Proof
-from grader.verify.ledger import Ledger, state_of
+from grader.verify.ledger import ABOVE, Ledger, state_of
 
 GOOD = Proof("02-inference-deployment", checks=21, plays=42, seconds=118.5)
 BAD = Proof("02-inference-deployment", checks=21, plays=42, faults=["solution: it fails"])
@@ -69,3 +73,30 @@ def test_the_state_is_that_of_the_corpus(tmp_path: Path) -> None:
     before = state_of([moved], "embedded", ())
     (tmp_path / "one" / "case.yaml").write_text("kind: variant\n")
     assert before != state_of([moved], "embedded", ())
+
+
+def test_the_state_is_not_that_of_the_layers_above(tmp_path: Path) -> None:
+    """What the ledger leaves out is what import-linter keeps from those who play and judge."""
+    root = tmp_path / "grader"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(str(grader.__file__)).parent, root, ignore=ignored)
+    with mock.patch.object(grader, "__file__", str(root / "__init__.py")):
+        before = state_of([], "embedded", ())
+        for name in ("cli/app.py", "notebook/style.css", "classroom/run.py", "pytest_plugin.py"):
+            (root / name).write_text("changed")
+        assert state_of([], "embedded", ()) == before
+        (root / "judge" / "check.py").write_text("changed")
+        assert state_of([], "embedded", ()) != before
+
+
+def test_what_the_ledger_leaves_out_stands_above_in_the_layers() -> None:
+    text = (Path(str(grader.__file__)).parent.parent / "pyproject.toml").read_text()
+    (layers,) = (
+        contract["layers"]
+        for contract in tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    )
+    level = next(place for place, names in enumerate(layers) if "grader.verify" in names)
+    above = {name.strip() for names in layers[: level + 1] for name in names.split("|")}
+    left_out = {f"grader.{name.removesuffix('.py')}" for name in ABOVE}
+    assert left_out == above - {"grader.verify"}
