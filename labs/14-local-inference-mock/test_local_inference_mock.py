@@ -139,7 +139,8 @@ def test_nginx_predict(manifests):
 @check(
     points=1,
     hint="Two replicas that pull the same name on two days should run the same server. Does this "
-    "name promise that?",
+    "name promise that? And if there is a command: what is the container's first process, and "
+    "does it stay?",
 )
 def test_image(manifests):
     """The container server runs nginx:1.27-alpine."""

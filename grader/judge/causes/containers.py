@@ -74,7 +74,7 @@ def ended(scene: Scene, pod: Object, restarted: bool = False) -> Iterator[Cause]
             said = fact.message + _failing(scene, pod, name, probe)
             field = f"{probe}Probe"
             yield _cause(scene, pod, "probe", name, init, field, what, said, fact)
-        elif not restarted and not init and last.get("exitCode"):
+        elif not restarted and not init and _keeps_ending(pod, entry, last):
             what = f"keeps ending (exit code {last['exitCode']}, {times})"
             said = _last_line(scene, pod, name)
             yield _cause(scene, pod, "crash", name, init, "", what, said, None)
@@ -161,6 +161,12 @@ def _ended(entry: dict[str, Any]) -> dict[str, Any] | None:
     """How the container ended most recently, if it ever did."""
     now = (entry.get("state") or {}).get("terminated")
     return now or (entry.get("lastState") or {}).get("terminated")
+
+
+def _keeps_ending(pod: Object, entry: dict[str, Any], last: dict[str, Any]) -> bool:
+    """Whether an end is a fault: with code 0 too, in a Pod whose containers are to stay."""
+    stays = (pod.get("spec") or {}).get("restartPolicy") in (None, "Always")
+    return bool(last.get("exitCode")) or (stays and not _runs(entry))
 
 
 def _runs(entry: dict[str, Any]) -> bool:

@@ -97,8 +97,7 @@ def _claims(scene: Scene, pod: Object) -> str:
 
 def unmounted(scene: Scene, pod: Object) -> Iterator[Cause]:
     """A Pod whose volumes cannot be mounted: an object is missing, or a claim is."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    if any("running" in (status.get("state") or {}) for status in statuses):
+    if _has_begun(pod):
         return
     for fact in scene.facts(pod, "FailedMount", "FailedAttachVolume")[:1]:
         missing = re.search(r"(configmap|secret)s? ", fact.message)
@@ -113,3 +112,17 @@ def unmounted(scene: Scene, pod: Object) -> Iterator[Cause]:
             source=f"event {fact.reason}",
             at=fact.at,
         )
+
+
+def _has_begun(pod: Object) -> bool:
+    """Whether a container has run, for which every volume had to be there.
+
+    A kubelet may need a second attempt, and then its first one explains nothing.
+    """
+    status = pod.get("status") or {}
+    entries = [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+    states = [part for e in entries for part in (e.get("state") or {}, e.get("lastState") or {})]
+    return any(state.keys() & {"running", "terminated"} for state in states)

@@ -171,6 +171,28 @@ def test_a_killing_probe_is_told_from_a_crash(reason: str, code: int) -> None:
     assert "Liveness probe failed: 503" in cause.said
 
 
+@pytest.mark.parametrize(("policy", "word"), [(None, "crash"), ("OnFailure", "starting")])
+def test_a_server_that_ends_without_an_error(policy: str | None, word: str) -> None:
+    """As one that goes into the background; finite work may end."""
+    done = container("CrashLoopBackOff", reason="Completed", exitCode=0)
+    cause = about(with_pod(done, **({"restartPolicy": policy} if policy else {}))).cause
+    assert cause.word == word
+    assert ("keeps ending (exit code 0, restarted 3 times)" in cause.sentence) is (policy is None)
+
+
+def test_a_server_that_runs_again_after_it_ended_in_order() -> None:
+    made = with_pod(container(reason="Completed", exitCode=0))
+    made.change("added", event("Pod/web-1-a", "Unhealthy", "Readiness probe failed: 503"))
+    assert about(made).cause.word == "probe"
+
+
+@pytest.mark.parametrize("init", [False, True])
+def test_a_volume_that_came_at_the_second_attempt_is_no_cause(init: bool) -> None:
+    made = with_pod(container("CrashLoopBackOff", init=init, reason="Error", exitCode=1))
+    made.change("added", event("Pod/web-1-a", "FailedMount", "failed to sync configmap cache"))
+    assert about(made).cause.word == ("init-container" if init else "crash")
+
+
 def test_a_pod_that_a_limit_keeps_killing_is_not_healthy_while_it_is_ready() -> None:
     killed = container(reason="OOMKilled", exitCode=137)
     made = web().change("added", pod("web-1-a", owner=WEB, status=killed))
