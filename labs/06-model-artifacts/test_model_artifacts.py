@@ -3,6 +3,7 @@
 import re
 
 from grader import check, expect, quantity
+from grader.judge.language.shell import expand
 
 NAMESPACE = "ml-artifacts"
 URL = "https://artifacts.example.com/classifier/v3/model.bin"
@@ -332,9 +333,9 @@ def texts(manifests, container):
     """
     variables = {}
     for name, text in settings(manifests, container):
-        variables[name] = expanded(text, variables)
+        variables[name] = expand(text, variables)
     words = [*(container.field("command").value or []), *(container.field("args").value or [])]
-    return [expanded(str(word), variables) for word in words] + list(variables.values())
+    return [expand(str(word), variables) for word in words] + list(variables.values())
 
 
 def settings(manifests, container):
@@ -350,15 +351,6 @@ def settings(manifests, container):
         source = ((entry.get("valueFrom") or {}).get("configMapKeyRef")) or {}
         held = maps.get(source.get("name"), {}).get(source.get("key"), "")
         yield entry.get("name"), str(entry.get("value") or held)
-
-
-def expanded(text, variables):
-    """`$(NAME)` by its value, where a variable before it has that name; `$$` is a dollar."""
-    return re.sub(
-        r"\$(?:\$|\(([^()\s]+)\))",
-        lambda found: variables.get(found[1], found[0]) if found[1] else "$",
-        text,
-    )
 
 
 def bound(claim):

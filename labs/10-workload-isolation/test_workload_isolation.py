@@ -2,11 +2,10 @@
 
 import itertools
 import math
-import re
 import shlex
 
 from grader import check, expect, quantity
-from grader.judge.language.shell import commands
+from grader.judge.language.shell import commands, expand
 
 SHARD_COUNT = 8
 AMOUNTS = ("minAvailable", "maxUnavailable")
@@ -355,11 +354,6 @@ def environment(container, index, pod, configmaps):
 def command(container, part):
     """The words of command or args."""
     return [str(word) for word in container.get(part) or []]
-
-
-def expand(text, env):
-    """`$(NAME)` as the kubelet expands it: what is not known stays as it is, `$$` escapes."""
-    return re.sub(r"\$\$|\$\((\w+)\)", lambda m: "$" if m[0] == "$$" else env.get(m[1], m[0]), text)
 
 
 def words(entry):

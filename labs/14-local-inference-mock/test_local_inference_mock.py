@@ -1,30 +1,29 @@
-"""Checks of lab 14, a model server you can hold in one hand: what was handed in."""
+"""Checks of lab 14: a model server you can hold in one hand."""
 
-import contextlib
-import getopt
-import itertools
 import json
-import posixpath
-import re
 
 from grader import check, expect, quantity
-from grader.judge.language import nginx
+from grader.judge.language import nginx, nginx_command
 from grader.judge.language.folders import config_files
-from grader.judge.language.shell import commands
+from grader.judge.language.shell import expand
 
 NAMESPACE = "ml-k8s-lab"
 NAME = "mock-inference"
+WORKLOAD = f"Deployment/{NAME}"
 CONFIG = "mock-model-config"
 FOLDER = "/etc/nginx/conf.d"
-CONFIG_FILE = "/etc/nginx/nginx.conf"
-HIDING = ("", "/etc", "/etc/nginx", CONFIG_FILE)
+HIDING = ("", "/etc", "/etc/nginx", "/etc/nginx/nginx.conf")
 """Mount paths at which a volume hides what the image's own configuration needs."""
-BEFORE_NGINX = ("exec", "env", "nice", "tini", "dumb-init", "--", "/docker-entrypoint.sh")
-"""Words behind which a command line may call a program all the same."""
-ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
-VARIABLE = re.compile(r"\$\((\w+)\)")
-DAEMON_OFF = re.compile(r"\bdaemon\s+off\s*;")
 PREDICTION = {"label": "positive", "score": 0.91}
+LEFT_BEHIND = (
+    "Deployment",
+    "ReplicaSet",
+    "Pod",
+    "Service",
+    "EndpointSlice",
+    "ConfigMap",
+    "HorizontalPodAutoscaler",
+)
 
 
 def server_of(manifests):
@@ -145,10 +144,10 @@ def test_nginx_predict(manifests):
 def test_image(manifests):
     """The container server runs nginx:1.27-alpine."""
     server = server_of(manifests).image_is("nginx:1.27-alpine")
-    line, env = command_line(server)
+    line, variables = command_line(server)
     # With another command the image is only a file system, and nothing answers.
     expect(
-        not line or starts_nginx(line, env),
+        not line or nginx_command.serves(line, variables),
         "the image's own command, or another that starts nginx, in the foreground and with the "
         "image's nginx.conf",
         " ".join(line) or "the image's own command",
@@ -273,6 +272,93 @@ def test_service_reaches(manifests):
     manifests.one("Service", NAME).port(80).reaches(server_of(manifests), 8000)
 
 
+@check(
+    points=0.5,
+    needs="control-plane",
+    after="test_manifests_are_valid",
+    hint="The API server says which field it objects to, and why. Its sentence is the place to "
+    "start; fix that one first.",
+)
+def test_accepted(recording):
+    """The API server accepts every object under strict validation."""
+    recording.during("apply").answers(verb="apply").all_accepted()
+
+
+@check(
+    points=1.5,
+    needs="kubelet",
+    after=("test_accepted", "test_nginx_health", "test_config_is_mounted", "test_two_replicas"),
+    hint="`kubectl rollout status` is still waiting. Begin with the events of a Pod that is not "
+    "Ready: its node, its image, or its probe?",
+)
+def test_rollout_completes(recording):
+    """The rollout completes with every replica Ready, two or more."""
+    apply = recording.during("apply")
+    # An autoscaler whose minimum is above two asks for more, and gets them.
+    wanted = max(2, apply.replicas(of=WORKLOAD).last or 0)
+    apply.ready_pods(of=WORKLOAD).finally_(lambda ready: len(ready) == wanted, str(wanted))
+    apply.object("Deployment", NAME).finally_(rolled_out, "rolled out completely")
+
+
+@check(
+    points=1,
+    needs="kubelet",
+    after="test_rollout_completes",
+    hint="Pods may be Ready and still get no request. What must fit together for an address, with "
+    "its port, to enter the Service's EndpointSlice?",
+)
+def test_endpoints(recording):
+    """The Service's endpoints are the Ready Pods, at port 8000."""
+    apply = recording.during("apply")
+    names = {pod["metadata"]["name"] for pod in apply.ready_pods(of=WORKLOAD).last}
+    apply.endpoints(NAME).finally_(
+        lambda found: {endpoint.pod for endpoint in found} == names, "the Ready Pods"
+    )
+    ports = sorted({port for endpoint in apply.endpoints(NAME).last for port in endpoint.ports})
+    expect(ports == [8000], "endpoints at port 8000", f"endpoints at port {ports}")
+
+
+@check(
+    points=1,
+    needs="containers",
+    after="test_endpoints",
+    hint="Ask as a client inside the cluster would: `kubectl run` with curlimages/curl:8.10.1 and "
+    "http://mock-inference/predict. What comes back, byte for byte?",
+)
+def test_prediction_arrives(recording):
+    """A client inside the cluster gets the prediction from http://mock-inference/predict."""
+    answers = recording.during("predict").answers(verb="request").all_accepted().found
+    expect_prediction(answers[-1].body, "GET http://mock-inference/predict")
+
+
+@check(
+    points=1,
+    needs="kubelet",
+    after="test_rollout_completes",
+    hint="Watch the namespace after you delete it. If it stays Terminating, its status names what "
+    "is still inside and what that is waiting for.",
+)
+def test_cleanup(recording):
+    """After the workload has run, its namespace is deleted and nothing of it is left behind."""
+    recording.ready_pods(of=WORKLOAD).eventually(
+        lambda ready: len(ready) >= 2, "two, before anything was deleted"
+    )
+    recording.object("Namespace", NAMESPACE).eventually(
+        lambda namespace: namespace is not None, "there before it was deleted"
+    )
+    recording.object("Namespace", NAMESPACE).finally_(lambda namespace: namespace is None, "gone")
+    for kind in LEFT_BEHIND:
+        recording.objects(kind).finally_(lambda found: not found, "gone")
+
+
+def command_line(server):
+    """The words that a container is started with, and the variables that it is given as text."""
+    parts = [server.field(name).value for name in ("env", "command", "args")]
+    env, command, args = (part if isinstance(part, list) else [] for part in parts)
+    variables = {str(e.get("name")): str(e.get("value") or "") for e in env if isinstance(e, dict)}
+    return [expand(str(word), variables) for word in (*command, *args)], variables
+
+
 def expect_prediction(body, where):
     """The text is JSON that means exactly the prediction."""
     try:
@@ -303,36 +389,11 @@ def files_of(source):
     return [(item.get("key"), item.get("path", "")) for item in items]
 
 
-def command_line(server):
-    """The words that a container is started with, and the variables that it is given as text."""
-    parts = {name: server.field(name).value for name in ("env", "command", "args")}
-    env, *words = (part if isinstance(part, list) else [] for part in parts.values())
-    env = {e.get("name"): str(e.get("value") or "") for e in env if isinstance(e, dict)}
-    known = (str(word) for word in itertools.chain(*words))
-    return [VARIABLE.sub(lambda match: env.get(match[1], match[0]), word) for word in known], env
-
-
-def starts_nginx(line, env):
-    """Whether a container with this command line goes on as an nginx that reads its folder."""
-    runs = commands(line, env)
-    # Without "daemon off" nginx goes into the background, and the container ends with its shell,
-    # unless the shell has something else to do.
-    return any(
-        (options := nginx_options(words)) is not None
-        and not options.keys() & {"-?", "-h", "-v", "-V", "-t", "-T", "-s"}
-        and posixpath.join("/etc/nginx", options.get("-c", "nginx.conf")) == CONFIG_FILE
-        and (DAEMON_OFF.search(options.get("-g", "")) or place + 1 < len(runs))
-        for place, words in enumerate(runs)
-    )
-
-
-def nginx_options(words):
-    """The options with which a command calls nginx; None where it does not, or cannot."""
-    for place, word in enumerate(words):
-        if word.rpartition("/")[2] in ("nginx", "nginx-debug"):
-            with contextlib.suppress(getopt.GetoptError):
-                options, others = getopt.getopt(words[place + 1 :], "?hvVtTqs:p:e:c:g:")
-                return None if others else dict(options)
-        if word not in BEFORE_NGINX and not ASSIGNED.match(word):
-            return None
-    return None
+def rolled_out(deployment):
+    """Whether `kubectl rollout status` would say that the Deployment is rolled out."""
+    if deployment is None:
+        return False
+    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 1)
+    return seen and counts == [wanted] * 3

@@ -115,6 +115,11 @@ def still_starting(scene: Scene, pod: Object) -> Iterator[Cause]:
     )
 
 
+def has_begun(pod: Object) -> bool:
+    """Whether a container has run, for which every volume had to be there."""
+    return any(_runs(entry) or _ended(entry) for entry, _ in _entries(pod))
+
+
 def _cause(
     scene: Scene,
     pod: Object,

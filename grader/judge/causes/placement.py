@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from grader.judge.causes.cause import Cause, Word
+from grader.judge.causes.containers import has_begun
 from grader.judge.causes.scene import Scene, namespace_of, title
 from grader.judge.language.state import condition
 from grader.model.recording import Object
@@ -97,8 +98,8 @@ def _claims(scene: Scene, pod: Object) -> str:
 
 def unmounted(scene: Scene, pod: Object) -> Iterator[Cause]:
     """A Pod whose volumes cannot be mounted: an object is missing, or a claim is."""
-    if _has_begun(pod):
-        return
+    if has_begun(pod):
+        return  # a kubelet may need a second attempt, and then its first one explains nothing
     for fact in scene.facts(pod, "FailedMount", "FailedAttachVolume")[:1]:
         missing = re.search(r"(configmap|secret)s? ", fact.message)
         word: Word = "configuration" if missing else "claim"
@@ -112,17 +113,3 @@ def unmounted(scene: Scene, pod: Object) -> Iterator[Cause]:
             source=f"event {fact.reason}",
             at=fact.at,
         )
-
-
-def _has_begun(pod: Object) -> bool:
-    """Whether a container has run, for which every volume had to be there.
-
-    A kubelet may need a second attempt, and then its first one explains nothing.
-    """
-    status = pod.get("status") or {}
-    entries = [
-        *(status.get("initContainerStatuses") or []),
-        *(status.get("containerStatuses") or []),
-    ]
-    states = [part for e in entries for part in (e.get("state") or {}, e.get("lastState") or {})]
-    return any(state.keys() & {"running", "terminated"} for state in states)

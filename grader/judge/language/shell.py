@@ -1,4 +1,4 @@
-"""What a shell makes of a script, as far as that can be known without running anything.
+"""What kubelet and shell make of a command line, as far as that can be known without running it.
 
 Quotes, comments, assignments and parameter expansion (POSIX Shell Command Language, 2.2, 2.3 and
 2.6.2) are followed; programs are not run. So `$(hostname)` stays as it is written, and so do
@@ -16,8 +16,16 @@ _END_OF_COMMAND, _END_OF_WORD = ";&|()\n", " \t<>;&|()\n"
 _DECLARING = frozenset({"export", "readonly", "local", "declare", "typeset"})
 _BEFORE_ASSIGNMENT = _DECLARING | {"{", "!", "then", "do", "else", "if", "while", "until", "exec"}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=", re.ASCII)
+_REFERENCE = re.compile(r"\$(?:\$|\(([^()\s]+)\))")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*]", re.ASCII)
 _BRACED = re.compile(r"([A-Za-z_]\w*|[0-9]+|[@*])(?:(:?[-=?+]|##?|%%?)(.*))?", re.ASCII | re.DOTALL)
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """`$(NAME)` as the kubelet expands it: what is not known stays as it is, `$$` is a dollar."""
+    return _REFERENCE.sub(
+        lambda found: variables.get(found[1], found[0]) if found[1] else "$", text
+    )
 
 
 def commands(line: Sequence[str], variables: Mapping[str, str]) -> list[list[str]]:

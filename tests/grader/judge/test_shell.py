@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from grader.judge.language.shell import commands
+from grader.judge.language.shell import commands, expand
 
 VARIABLES = {"INDEX": "5", "HOSTNAME": "scores-5", "TWO": "a b", "EMPTY": ""}
 
@@ -90,3 +90,10 @@ def test_what_would_have_to_be_run_stays_as_it_is(text: str) -> None:
 )
 def test_a_script_that_breaks_off_is_read_to_its_end(script: str) -> None:
     commands(["sh", "-c", script], VARIABLES)
+
+
+def test_references_as_the_kubelet_expands_them() -> None:
+    known = {"A": "1", "b.c-d": "2"}
+    assert expand("$(A) $(b.c-d) $(NO) $$(A) $A $( A) $$$(A)", known) == (
+        "1 2 $(NO) $(A) $A $( A) $1"
+    )
