@@ -7,10 +7,10 @@ though node and image are there, it is the machine that did not keep up.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from grader.errors import MachineError
-from grader.model.recording import Change
+from grader.model.pods import container_statuses
+from grader.model.recording import Change, Object
 from grader.observe.stage import Stage
 
 PROMPT = 15.0
@@ -52,7 +52,7 @@ def late_start(changes: Iterable[Change], now: float) -> str:
         uid = str(obj["metadata"].get("uid"))
         if (obj.get("spec") or {}).get("nodeName"):
             placed.setdefault(uid, (change.at, str(obj["metadata"]["name"])))
-        if _runs(obj.get("status") or {}):
+        if _runs(obj):
             started.setdefault(uid, change.at)
         if change.verb == "deleted" or obj["metadata"].get("deletionTimestamp"):
             gone.setdefault(uid, change.at)
@@ -69,6 +69,6 @@ def late_start(changes: Iterable[Change], now: float) -> str:
     return f"{waits[latest]:.0f} s went by from Pod {name}'s node to its first process"
 
 
-def _runs(status: dict[str, Any]) -> bool:
-    told = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    return any({"running", "terminated"} & (entry.get("state") or {}).keys() for entry in told)
+def _runs(pod: Object) -> bool:
+    states = (entry.get("state") or {} for entry in container_statuses(pod))
+    return any({"running", "terminated"} & state.keys() for state in states)

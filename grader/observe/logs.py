@@ -6,6 +6,7 @@ error, and asking for all the others would cost a class more than it tells.
 
 from __future__ import annotations
 
+from grader.model.pods import container_statuses
 from grader.model.recording import Log, Object
 from grader.observe.stage import Stage
 
@@ -18,12 +19,7 @@ def take_logs(stage: Stage) -> None:
     with stage.recorder.changed:
         pods = list(stage.recorder.state.get("Pod", {}).values())
     for pod in pods[:_MOST]:
-        status = pod.get("status") or {}
-        entries = [
-            *(status.get("initContainerStatuses") or []),
-            *(status.get("containerStatuses") or []),
-        ]
-        for entry in entries:
+        for entry in container_statuses(pod):
             if stage.simulated and not _failed(entry):
                 continue
             if entry.get("restartCount"):

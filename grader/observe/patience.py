@@ -12,6 +12,7 @@ from typing import Any
 
 from cluster.model import ServerModel
 from cluster.tempo import scaled
+from grader.model.pods import container_statuses
 from grader.model.recording import Object
 from grader.observe.autoscaling import scalers, silence
 from grader.observe.counts import is_over, is_ready, owners
@@ -119,11 +120,7 @@ class Patience:
             yield (uid, "starts"), PULL_SIMULATED if self._simulated else PULL_REAL
         specs = {c["name"]: c for c in spec.get("initContainers") or []}
         specs |= {c["name"]: c for c in spec.get("containers") or []}
-        told = [
-            *(status.get("initContainerStatuses") or []),
-            *(status.get("containerStatuses") or []),
-        ]
-        for entry in told:
+        for entry in container_statuses(pod):
             if "running" in (entry.get("state") or {}):
                 key = (
                     uid,
@@ -248,11 +245,7 @@ def _stuck(state: State) -> set[str]:
     for pod in state.get("Pod", {}).values():
         if pod["metadata"].get("deletionTimestamp"):
             continue
-        status = pod.get("status") or {}
-        for entry in [
-            *(status.get("initContainerStatuses") or []),
-            *(status.get("containerStatuses") or []),
-        ]:
+        for entry in container_statuses(pod):
             reason = ((entry.get("state") or {}).get("waiting") or {}).get("reason")
             if reason in _STUCK or (entry.get("restartCount") or 0) >= CIRCLES:
                 found.add(str(pod["metadata"].get("uid")))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from grader.model.pods import container_statuses
 from grader.model.recording import Change, Object
 from grader.observe.recorder import State
 from grader.observe.settle import Waiting
@@ -45,16 +46,9 @@ def again(pod: Object) -> Iterator[Json]:
     """Containers of a Pod that run, and not for the first time."""
     if pod["metadata"].get("deletionTimestamp"):
         return
-    for entry in statuses(pod):
+    for entry in container_statuses(pod):
         if (entry.get("restartCount") or 0) > 0 and "running" in (entry.get("state") or {}):
             yield entry
-
-
-def statuses(pod: Object) -> list[Json]:
-    """What is told of all containers of a Pod."""
-    status = pod.get("status") or {}
-    told = [status.get("initContainerStatuses"), status.get("containerStatuses")]
-    return [entry for part in told for entry in part or []]
 
 
 def _runs(pod: Object, entry: Json, changes: Sequence[Change]) -> tuple[float, float]:
@@ -64,7 +58,9 @@ def _runs(pod: Object, entry: Json, changes: Sequence[Change]) -> tuple[float, f
     for change in reversed(changes):
         if change.object.get("kind") != "Pod" or change.object["metadata"].get("uid") != uid:
             continue
-        told = next((e for e in statuses(change.object) if e["name"] == entry["name"]), None)
+        told = next(
+            (e for e in container_statuses(change.object) if e["name"] == entry["name"]), None
+        )
         if told is None or told["restartCount"] < count - 1:
             break
         runs = "running" in (told.get("state") or {})

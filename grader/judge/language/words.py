@@ -12,6 +12,7 @@ from typing import Any
 
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
+from grader.model.pods import container_statuses
 from grader.model.recording import Change, Object
 
 SHORTEST = 6
@@ -82,10 +83,7 @@ def _texts(found: Object) -> Iterator[tuple[str, str]]:
     for condition in status.get("conditions") or []:
         for text in _sentences(str(condition.get("message") or "")):
             yield text, f"condition {condition.get('type')} of {about}"
-    for entry in [
-        *(status.get("initContainerStatuses") or []),
-        *(status.get("containerStatuses") or []),
-    ]:
+    for entry in container_statuses(found):
         yield from _states(entry, f"container {entry.get('name')} of {about}")
     spec, metadata = found.get("spec") or {}, found["metadata"]
     if found["kind"] == "Service":

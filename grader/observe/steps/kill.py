@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from grader.errors import MachineError
+from grader.model.pods import container_statuses
 from grader.model.recording import Object
 from grader.model.scenario import Kill
 from grader.observe.client import MERGE, ApiAnswer
@@ -53,12 +54,7 @@ def _container(pod: Object, action: Kill) -> str:
 
 
 def _status(pod: Object, name: str) -> Json:
-    status = pod.get("status") or {}
-    told: list[Json] = [
-        *(status.get("initContainerStatuses") or []),
-        *(status.get("containerStatuses") or []),
-    ]
-    return next((entry for entry in told if entry.get("name") == name), {})
+    return next((entry for entry in container_statuses(pod) if entry.get("name") == name), {})
 
 
 def _running(pod: Object, action: Kill) -> Json | None:
