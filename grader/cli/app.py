@@ -92,8 +92,17 @@ def _misuse_or_bug(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is not None and hasattr(error, "exit_code"):
         show()
+        if _may_be_a_folder(error):
+            sys.stderr.write("To grade a folder, name it with --submission FOLDER or -s FOLDER.\n")
         return EXIT_USAGE
     raise error
+
+
+def _may_be_a_folder(error: Exception) -> bool:
+    """Whether the command takes a submission, and got an argument too many instead."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    options = {name for param in getattr(command, "params", ()) for name in param.opts}
+    return "--submission" in options and "extra argument" in str(error)
 
 
 def _say(message: str, hint: str, code: int) -> int:

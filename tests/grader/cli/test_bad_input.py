@@ -54,6 +54,12 @@ def test_missing_submission(capsys: Capsys, tmp_path: Path) -> None:
     assert "nowhere" in outcome.words
 
 
+def test_a_folder_without_its_option_is_told_which(capsys: Capsys, tmp_path: Path) -> None:
+    outcome = mlk8s(capsys, "check", "14", str(tmp_path))
+    assert outcome.code == 2
+    assert "--submission" in outcome.words
+
+
 def test_no_work_folder_says_how_to_begin(
     capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
