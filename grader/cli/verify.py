@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +21,7 @@ from grader.errors import EXIT_FAILED
 if TYPE_CHECKING:  # imported late, for a quick --help
     from grader.model.lab import Lab
     from grader.verify.compare import Proof
+    from grader.verify.prove import OnCase
 
 KIND_CLUSTERS = 2
 """Clusters of real nodes at a time for labs that need one of their own."""
@@ -105,8 +107,6 @@ def _prove_rounds(
     quiet: bool,
 ) -> Iterator[list[Proof]]:
     """The proofs of each of these rounds, in the order of the labs; `stack` ends all that plays."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from grader.grading.sessions import Player
     from grader.verify.entries import entries_of
     from grader.verify.prove import Asked, Lanes, prove_all
@@ -118,15 +118,13 @@ def _prove_rounds(
     # Nobody waits for a person here, so no embedded cluster is made ahead of its use.
     size = clusters if cluster == "kind" else 0
     player = None if cluster == "none" else stack.enter_context(Player(cluster, size, at_once=jobs))
-    columns = (BarColumn(), MofNCompleteColumn(), "plays", TimeRemainingColumn())
-    hidden = quiet or not err().is_terminal
-    bar = stack.enter_context(Progress(*columns, console=err(), disable=hidden, transient=True))
-    task = bar.add_task("", total=len(wanted) * sum(entries_of(lab, seeds) for lab in labs))
+    total = len(wanted) * sum(entries_of(lab, seeds) for lab in labs)
+    played = _silent if quiet else stack.enter_context(_told(total))
     lanes = stack.enter_context(Lanes(jobs, clusters))
     asked = [Asked(lab, number) for number in wanted for lab in labs]
     done: dict[int, dict[str, Proof]] = {number: {} for number in wanted}
     try:
-        for one, proof in prove_all(asked, player, lanes, lambda *_: bar.advance(task), seeds):
+        for one, proof in prove_all(asked, player, lanes, played, seeds):
             done[one.round][one.lab.id] = proof
             if len(done[one.round]) == len(labs):
                 made = done.pop(one.round)
@@ -135,6 +133,30 @@ def _prove_rounds(
         # A play takes up to some minutes, and its namespaces and clusters are removed at its end.
         err().print("Ending what is being played; nothing else begins.", highlight=False)
         raise
+
+
+@contextmanager
+def _told(total: int) -> Iterator[OnCase]:
+    """Shows how many of the plays are over; each call, from any thread, is one more."""
+    from cluster.model import ProgressEvent
+    from grader.report.progress import ProgressView
+
+    began, numbers = time.monotonic(), itertools.count(1)
+    with ProgressView(err()) as view:
+        view(ProgressEvent("Proving", "started"))
+
+        def played(*_: str) -> None:
+            done = next(numbers)
+            state: Literal["done", "running"] = "done" if done == total else "running"
+            left = (time.monotonic() - began) / done * (total - done)
+            words = f"{done} of {total} plays"
+            view(ProgressEvent("Proving", state, words, done / total, left))
+
+        yield played
+
+
+def _silent(*_: str) -> None:
+    """An OnCase that shows nothing."""
 
 
 def _tell_all(rounds: Sequence[Sequence[Proof]], seconds: float, as_json: bool) -> None:
