@@ -85,7 +85,7 @@ class Isolation:
 
     @property
     def visitor(self) -> str:
-        """The name of the Pod that asks Services from inside; nobody can guess it."""
+        """How the names of Pods that ask Services from inside begin; nobody can guess it."""
         return f"mlk8s-visitor-{self.run}"
 
     @property
@@ -109,9 +109,12 @@ class Isolation:
             (kind == "ResourceQuota" and name == QUOTA)
             or (kind == "ConfigMap" and name == "kube-root-ca.crt")
             or (kind in _GRANTS and self._is_grant(str(name)))
-            or (kind == "Pod" and name == self.visitor)
-            or (kind == "Event" and (obj.get("involvedObject") or {}).get("name") == self.visitor)
+            or (kind == "Pod" and self._is_visitor(name))
+            or (kind == "Event" and self._is_visitor((obj.get("involvedObject") or {}).get("name")))
         )
+
+    def _is_visitor(self, name: Any) -> bool:
+        return str(name).startswith(self.visitor)
 
     def _is_grant(self, name: str) -> bool:
         return name == identity.name_of(self.run) or name.startswith(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -45,6 +46,9 @@ def request(stage: Stage, action: Request, namespace: str) -> tuple[ApiAnswer, s
 
 CURL = "curlimages/curl:8.10.1"
 _STARTS = 60.0
+_AGAIN = 15.0
+"""Seconds for which an answer that does not come is asked for again: the cluster's DNS and the
+nodes learn of a new Service and its endpoints a little after those who watch the API server."""
 _ARGUMENTS = ("--silent", "--show-error", "--max-time", "10", "--write-out", "\n%{http_code}")
 
 
@@ -53,21 +57,31 @@ def request_inside(stage: Stage, action: Request, namespace: str) -> tuple[ApiAn
 
     Raises MachineError when the Pod itself cannot run.
     """
-    name = stage.isolation.visitor
-    where = stage.path("Pod", namespace, name)
+    until = time.monotonic() + _AGAIN
     url = f"http://{action.service}:{action.port}/{action.path.lstrip('/')}"
-    made = stage.api.call("POST", stage.path("Pod", namespace), _visitor(name, url))
-    if not made.ok:
-        return ApiAnswer(0, made.reason, f"No Pod could be made to ask: {made.message}"), ""
+    for attempt in itertools.count(1):
+        name = f"{stage.isolation.visitor}-{attempt}"
+        made = stage.api.call("POST", stage.path("Pod", namespace), _visitor(name, url))
+        if not made.ok:
+            return ApiAnswer(0, made.reason, f"No Pod could be made to ask: {made.message}"), ""
+        said, body = _answer_in(_log_of(stage, action, namespace, name))
+        if said.code not in (0, *_NOT_YET) or time.monotonic() > until:
+            break
+        time.sleep(0.5)
+    return said, body
+
+
+def _log_of(stage: Stage, action: Request, namespace: str, name: str) -> str:
+    """What the Pod that asks has written once it is over; then it is removed."""
+    where = stage.path("Pod", namespace, name)
     try:
         stage.recorder.wait(lambda: _over(stage, namespace, name), _STARTS)
         pod = stage.api.get(where).body
         if not is_over(pod):
             raise MachineError(f"The Pod that asks {target_of(action)} did not run in time.")
-        log = stage.api.call("GET", f"{where}/log", accept="*/*").text
+        return stage.api.call("GET", f"{where}/log", accept="*/*").text
     finally:
         stage.api.call("DELETE", where, query={"gracePeriodSeconds": "0"})
-    return _answer_in(log)
 
 
 def _over(stage: Stage, namespace: str, name: str) -> bool:
