@@ -45,9 +45,10 @@ def labs(as_json: Json = False) -> None:
         return
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("Lab", "", "Minutes", "State"):
-        table.add_column(heading, justify="right" if heading == "Minutes" else "left")
+    # The longest title and "in work/" just fit into 80 columns.
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for heading in ("Lab", "", "Min", ""):
+        table.add_column(heading, justify="right" if heading == "Min" else "left")
     for lab in every:
         begun = (Path("work") / lab.id).is_dir()
         state = "in work/" if begun else ""
