@@ -320,7 +320,11 @@ def is_named(service):
 def ports_behind_80(span):
     """The numbers to which the EndpointSlices lead port 80, whatever else the Service offers."""
     service = span.object("Service", NAME).last or {"spec": {}}
-    names = [p.get("name") for p in service["spec"].get("ports") or [] if p["port"] == 80]
+    names = [
+        port.get("name")
+        for port in service["spec"].get("ports") or []
+        if port["port"] == 80 and port.get("protocol", "TCP") == "TCP"
+    ]
     mine = [
         piece
         for piece in span.objects("EndpointSlice").last

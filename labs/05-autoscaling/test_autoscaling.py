@@ -28,6 +28,14 @@ def not_paused(annotations):
     return all(str(value).lower() == "false" for value in found.values())
 
 
+def variables(container):
+    """Names of a container's variables; None among them where others come from somewhere else."""
+    if container.field("envFrom").value:
+        yield None
+    for entry in container.field("env").value or []:
+        yield entry.get("name")
+
+
 def same_number(text, number):
     """Whether a text, such as KEDA's metadata hold, is this number."""
     try:
@@ -168,11 +176,17 @@ def test_scaled_object(manifests):
     target = spec.field("scaleTargetRef")
     target.field("name").equals("embedding-workers")
     target.field("kind").satisfies(lambda kind: kind in (None, "Deployment"), "Deployment")
+    # KEDA looks for exactly this group and version.
+    target.field("apiVersion").satisfies(
+        lambda version: version in (None, "apps/v1"), "apps/v1, or left out"
+    )
     idle = spec.field("idleReplicaCount")
     idle.satisfies(lambda count: count in (None, 0), "0, or left out")
     # KEDA's own default is 0. With none while idle, 1 says the same: its autoscaler's least is 1.
-    lowest = (None, 0, 1) if idle.value == 0 else (None, 0)
-    spec.field("minReplicaCount").satisfies(lambda least: least in lowest, "0")
+    # It then has to be written, since KEDA refuses an idle count that is not below it.
+    lowest = (0, 1) if idle.value == 0 else (None, 0)
+    words = "written, 0 or 1, beside idleReplicaCount" if idle.value == 0 else "0"
+    spec.field("minReplicaCount").satisfies(lambda least: least in lowest, words)
     spec.field("maxReplicaCount").equals(30)
 
 
@@ -193,6 +207,14 @@ def test_scaled_object_trigger(manifests):
     )
     metadata = trigger.field("metadata")
     metadata.field("hostFromEnv").equals("RABBITMQ_URL")
+    workers = manifests.one("Deployment", "embedding-workers")
+    known = {name for worker in workers.containers() for name in variables(worker)}
+    expect(
+        "RABBITMQ_URL" in known or None in known,
+        "workers that have the variable RABBITMQ_URL, which KEDA reads from them",
+        ", ".join(sorted(map(str, known))) or "no variables",
+        workers.where,
+    )
     metadata.field("queueName").equals("embeddings")
     metadata.field("mode").equals("QueueLength")
     value = metadata.field("value")

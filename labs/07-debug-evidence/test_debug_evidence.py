@@ -37,7 +37,9 @@ def is_field(said, wanted):
     """Whether the one field that was meant is named, and none beside it."""
     text = str(said or "")
     found = re.search(wanted, text, re.IGNORECASE)
-    return found and all(re.search(wanted, word, re.IGNORECASE) for word in FIELDS.findall(text))
+    # `tolerations[key=nvidia.com/gpu].effect`: what picks an entry of a list is no second field.
+    words = FIELDS.findall(re.sub(r"\[[^\]]*=[^\]]*\]", "", text))
+    return found and all(re.search(wanted, word, re.IGNORECASE) for word in words)
 
 
 def diagnosed(manifests, recording, case, workload, *, by, field, container=("",), or_else=None):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import shlex
 
 from grader import check, expect, quantity
@@ -9,11 +10,10 @@ from grader.judge.language.shell import commands, expand
 
 SHARD_COUNT = 8
 AMOUNTS = ("minAvailable", "maxUnavailable")
-SIGNALLED = (143, 137)
-"""Exit codes of a process that was asked to stop, and of one that was not waited for."""
 DISRUPTIONS = "action Ignore for a Pod with the condition DisruptionTarget"
 INDEX = "batch.kubernetes.io/job-completion-index"
-INDEX_FIELDS = (f"metadata.annotations['{INDEX}']", f"metadata.labels['{INDEX}']")
+NAMESPACES = ("ml-online", "ml-batch", "ml-train")
+OWN_METADATA = re.compile(r"metadata\.(annotations|labels)\['([^']+)'\]")
 
 
 def ranker_of(manifests):
@@ -39,6 +39,18 @@ def working(workload, name):
     return found
 
 
+def tried_once(workload, name):
+    """The container of this name, which nothing starts again within its Pod."""
+    found = working(workload, name)
+    workload.pod_field("restartPolicy").equals("Never")
+    # A container's own policy and rules stand above those of its Pod.
+    found.field("restartPolicy").satisfies(
+        lambda policy: policy in (None, "Never"), "Never, or left to the Pod"
+    )
+    found.field("restartPolicyRules").satisfies(lambda rules: not rules, "none")
+    return found
+
+
 @check(
     points=1,
     hint="Read the line that is named, then ask `kubectl explain` for the fields that exist there.",
@@ -59,6 +71,7 @@ def test_each_workload_in_its_namespace(manifests):
     training_of(manifests)
     manifests.one("PodDisruptionBudget", "ranker", "ml-online")
     manifests.one("PersistentVolumeClaim", "training-checkpoints", "ml-train")
+    manifests.every_namespace_is(*NAMESPACES)
 
 
 @check(
@@ -150,8 +163,7 @@ def test_batch_job(manifests):
     job.field("spec.completionMode").equals("Indexed")
     job.field("spec.completions").equals(8)
     job.field("spec.parallelism").equals(3)
-    job.pod_field("restartPolicy").equals("Never")
-    working(job, "scorer").image_is("registry.example.com/shard-scorer:v1.2.0")
+    tried_once(job, "scorer").image_is("registry.example.com/shard-scorer:v1.2.0")
 
 
 @check(
@@ -178,12 +190,13 @@ def test_disruptions_are_ignored(manifests):
     rules = policy.value or []
     if not any(is_about_disruptions(rule) for rule in rules):
         expect(False, DISRUPTIONS, "no rule about Pods that have it", policy.where)
-    for code in SIGNALLED:  # rules are asked in order, and the first that fits decides
-        first = next(rule for rule in rules if is_about_disruptions(rule) or is_about(code, rule))
-        observed = f"action {first.get('action')}"
-        if not is_about_disruptions(first):
-            observed += f" by an earlier rule, for its exit code {code}"
-        expect(first.get("action") == "Ignore", DISRUPTIONS, observed, policy.where)
+    # Rules are asked in order, and the first that fits decides. A process that is asked to stop may
+    # end with any code, so a rule about codes must not stand above this one.
+    first = next(rule for rule in rules if is_about_disruptions(rule) or is_about_codes(rule))
+    observed = f"action {first.get('action')}"
+    if not is_about_disruptions(first):
+        observed += f" by an earlier rule, for {words(first['onExitCodes'])}"
+    expect(first.get("action") == "Ignore", DISRUPTIONS, observed, policy.where)
 
 
 @check(
@@ -200,13 +213,22 @@ def test_output_follows_the_index(manifests):
         for found in manifests.all("ConfigMap")
         if found.namespace == "ml-batch"
     }
+    metadata = job.field("spec.template.metadata").value
+    metadata = metadata if isinstance(metadata, dict) else {}
+    writers = {}
     for index in range(SHARD_COUNT):
         for pod in (f"score-shards-{index}-abcde", f"score-shards-{index}-vwxyz"):
-            env = environment(scorer.value, index, pod, maps)
+            env = environment(scorer.value, told_by_pod(metadata, index, pod), maps)
+            env.setdefault("JOB_COMPLETION_INDEX", str(index))
             seen = output_of(scorer.value, env, hostname=f"score-shards-{index}")
             expected = f"s3://ml-scores/nightly/shard-{index}.parquet"
             where = scorer.field("args").where
             expect(expected in seen, f"shard {index} to write {expected}", ", ".join(seen), where)
+            # In the store all Pods write; any other place is the container's own.
+            for output in [place for place in seen if place.startswith("s3://")]:
+                other = writers.setdefault(output, index)
+                observed = f"{output} by shards {other} and {index}"
+                expect(other == index, "each output by one shard", observed, where)
 
 
 @check(
@@ -218,8 +240,7 @@ def test_training_job(manifests):
     """A failed training run is neither restarted nor repeated by itself."""
     job = training_of(manifests)
     job.field("spec.backoffLimit").equals(0)
-    job.pod_field("restartPolicy").equals("Never")
-    working(job, "trainer").image_is("registry.example.com/ranker-trainer:v0.9.0")
+    tried_once(job, "trainer").image_is("registry.example.com/ranker-trainer:v0.9.0")
 
 
 @check(
@@ -291,12 +312,12 @@ def is_about_disruptions(rule):
     )
 
 
-def is_about(code, rule):
-    """Whether a rule of a podFailurePolicy speaks of a scorer that ends with this exit code."""
+def is_about_codes(rule):
+    """Whether this rule lets an exit code of the scorer decide, and counts it as a failure."""
     codes = rule.get("onExitCodes") or {}
-    if not codes or codes.get("containerName") not in (None, "scorer"):
+    if not codes or rule.get("action") == "Ignore":
         return False
-    return (code in (codes.get("values") or [])) == (codes.get("operator") == "In")
+    return codes.get("containerName") in (None, "scorer")
 
 
 def output_of(container, env, hostname):
@@ -326,7 +347,25 @@ def outputs(words):
     ]
 
 
-def environment(container, index, pod, configmaps):
+def told_by_pod(metadata, index, pod):
+    """What a fieldRef gives the `index`-th Pod of the Job, by the field's path.
+
+    Of fields that differ from Pod to Pod the Pod's own name stands for all.
+    """
+
+    def told(path):
+        found = OWN_METADATA.fullmatch(path or "")
+        if found is None:
+            return "ml-batch" if path == "metadata.namespace" else pod
+        if found[2] == INDEX:
+            return str(index)
+        entries = metadata.get(found[1])
+        return str(entries.get(found[2]) or "") if isinstance(entries, dict) else ""
+
+    return told
+
+
+def environment(container, told, configmaps):
     """The variables of a Pod of an Indexed Job, in the order in which the kubelet resolves them.
 
     The Job controller appends JOB_COMPLETION_INDEX behind the variables of the manifest, so that
@@ -338,16 +377,14 @@ def environment(container, index, pod, configmaps):
         env |= {f"{source.get('prefix') or ''}{key}": str(data[key]) for key in data}
     for entry in container.get("env") or []:
         source = entry.get("valueFrom") or {}
-        path = (source.get("fieldRef") or {}).get("fieldPath")
         if (key := source.get("configMapKeyRef")) is not None:
             value = (configmaps.get(key.get("name")) or {}).get(key.get("key"))
-        elif source:  # what else a Pod can be told differs from Pod to Pod
-            value = str(index) if path in INDEX_FIELDS else pod
+        elif source:
+            value = told((source.get("fieldRef") or {}).get("fieldPath"))
         else:
             value = expand(str(entry.get("value") or ""), env)
         if value is not None:
             env[entry["name"]] = str(value)
-    env.setdefault("JOB_COMPLETION_INDEX", str(index))
     return env
 
 

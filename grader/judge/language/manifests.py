@@ -124,19 +124,20 @@ class Manifests:
             )
         note(f"{len(self._objects)} objects match the Kubernetes schemas, strictly")
 
-    def every_namespace_is(self, name: str) -> None:
-        """Every namespaced object says this namespace itself."""
+    def every_namespace_is(self, *names: str) -> None:
+        """Every namespaced object says this namespace, or one of these, itself."""
+        wanted = " or ".join(names)
         for found in self._objects:
             if found.kind in CLUSTER_SCOPED:
                 continue
-            if found.namespace != name:
+            if found.namespace not in names:
                 observed = found.namespace or "none, so it would go to whatever is current"
                 raise CheckFailed(
-                    f"{found.manifest} to say namespace {name}",
+                    f"{found.manifest} to say namespace {wanted}",
                     observed,
                     str(found.manifest.where(("metadata", "namespace"))),
                 )
-        note(f"every namespaced object says namespace {name}")
+        note(f"every namespaced object says namespace {wanted}")
 
     def network(self, namespaces: Mapping[str, Mapping[str, str]] | None = None) -> Reachability:
         """Who may reach whom under the NetworkPolicies of the files, were they in force.
