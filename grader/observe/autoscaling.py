@@ -15,7 +15,7 @@ from cluster.tempo import scaled
 from grader.errors import MachineError
 from grader.model.recording import Object
 from grader.observe.recorder import State
-from grader.observe.signs import shows_signs, signs
+from grader.observe.signs import await_simulation, shows_signs, signs
 from grader.observe.stage import Stage
 
 Json = dict[str, Any]
@@ -101,13 +101,16 @@ def lookups(scaler: Object) -> int:
 
 
 class Looks:
-    """Whether the controller has looked twice since the last change, for one settling."""
+    """Whether the controller has looked twice since the last change, for one settling.
+
+    A look counts from the moment in which its question came: one that is being answered while
+    something changes may show what was before, however late its answer is.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._counted = shows_signs(stage)
-        self._since = -1.0
-        self._first: dict[str, int] = {}
+        self._change, self._known = -1.0, 0.0
 
     def done(self, last_change: float) -> bool:
         """Ask once. Raises MachineError for a controller that has stopped to look."""
@@ -120,26 +123,29 @@ class Looks:
             return now - last_change >= LOOKS_REAL
         if now - last_change < STALE:
             return False
-        if last_change != self._since:
-            self._since, self._first, self._at = last_change, self._count(), now
+        if last_change != self._change:
+            # Until the simulation knows the change itself, it measures what was before.
+            await_simulation(self._stage)
+            self._change, self._known = last_change, time.monotonic()
             return False
-        advanced = [n - self._first.get(key, 0) for key, n in self._count().items()]
         # Two looks, of the one that asks most, by as many as ask about different things.
-        if sum(1 for more in advanced if more >= 2 * max(asking)) >= len(asking):
+        often = [n for n in self._count() if n >= 2 * max(asking)]
+        if len(often) >= len(asking):
             return True
-        if now - self._at > _UNHEARD:
+        if now - self._known > _UNHEARD:
             raise MachineError(
                 "Nothing was heard of the controller of autoscalers: the cluster is too slow or "
                 "broken."
             )
         return False
 
-    def _count(self) -> dict[str, int]:
-        """Questions so far, by namespace and what was asked."""
-        found: dict[str, int] = {}
+    def _count(self) -> list[int]:
+        """How often each question came since the simulation knows of the last change."""
+        found: list[int] = []
         for namespace in self._stage.isolation.names.real:
-            looks = signs(self._stage, namespace).get("looks") or {}
-            found |= {f"{namespace} {key}": int(n) for key, n in looks.items()}
+            span = time.monotonic() - self._known
+            looked = signs(self._stage, namespace).get("looked") or {}
+            found += [sum(1 for age in ages if age < span) for ages in looked.values()]
         return found
 
 

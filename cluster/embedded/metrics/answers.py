@@ -124,13 +124,14 @@ def external(metric: str, queues: Iterable[Queue], selector: str, at: str) -> Js
 def signs_path(namespace: str) -> str:
     """Where the simulated kubelet shows that it lives, and what it knows of others.
 
-    `looks` counts what the autoscaler's controller has asked in a namespace, which is the sign of
-    life of one that says nothing while it has nothing to change; `looked` says how many seconds ago
-    the last of each were, the oldest first. `faults` lists the Pods of the namespace whose
-    simulation broke: `{"uid": ..., "text": ...}`. `pods` has the resourceVersion of each Pod as it
-    is known here, by uid; `ends` says in how many seconds something of a Pod will end by itself,
-    or be killed by its own probe, where that is so. The answer comes once all that was due when it
-    was asked for has been done and reported: so what has not happened then was not merely late.
+    `looked` says how many seconds ago the autoscaler's controller asked for each kind of metrics,
+    the oldest first, which is the sign of life of one that says nothing while it has nothing to
+    change; an answer shows nothing that is older than its question. `faults` lists the Pods of the
+    namespace whose simulation broke: `{"uid": ..., "text": ...}`. `pods` has the resourceVersion
+    of each Pod as it is known here, by uid; `ends` says in how many seconds something of a Pod
+    will end by itself, or be killed by its own probe, where that is so. The answer comes once all
+    that was due when it was asked for has been done and reported: so what has not happened then
+    was not merely late.
     Not part of the metrics API, and so in no discovery.
     """
     return f"/apis/{RESOURCE}/{VERSION}/namespaces/{namespace}/mlk8s-signs"

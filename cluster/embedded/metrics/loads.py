@@ -72,9 +72,10 @@ class Loads:
         if not rates:
             return {}
         at, known = self._shares.get(namespace, (-_FRESH, {}))
-        if time.monotonic() - at >= _FRESH:
+        if (asked := time.monotonic()) - at >= _FRESH:
             path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
             listed = await self._client.call("GET", path)
             known = shares(rates, listed.get("items") or [])
-            self._shares[namespace] = (time.monotonic(), known)
+            if rates is self.of(namespace).services:  # and not of a load that has changed meanwhile
+                self._shares[namespace] = (asked, known)
         return known

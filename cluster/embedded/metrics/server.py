@@ -28,7 +28,7 @@ _AUTOSCALER = "horizontal-pod-autoscaler"
 _NAMESPACES = 4096
 """So many namespaces are counted at once; the oldest is forgotten then."""
 _REMEMBERED = 120
-"""Of so many questions of a kind it is known when they were asked: two minutes' at one a second."""
+"""Of so many questions of a kind it is known when they came: two minutes' at one a second."""
 
 
 class Machines(Protocol):
@@ -51,29 +51,12 @@ class Machines(Protocol):
         """In how many real seconds something of a Pod will end by itself."""
 
 
-class _Looks:
-    """How often one question was asked, and when the last times were."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._times: deque[float] = deque(maxlen=_REMEMBERED)
-
-    def note(self) -> None:
-        self.count += 1
-        self._times.append(time.monotonic())
-
-    def ages(self) -> list[float]:
-        """How many seconds ago, the oldest first."""
-        now = time.monotonic()
-        return [round(now - at, 3) for at in self._times]
-
-
 class MetricsApi:
     """Answers for pods, nodes and external metrics."""
 
     def __init__(self, machines: Machines) -> None:
         self._machines = machines
-        self._looks: dict[str, dict[str, _Looks]] = {}
+        self._looked: dict[str, dict[str, deque[float]]] = {}
 
     def routes(self) -> Iterator[web.RouteDef]:
         """What is served where."""
@@ -118,13 +101,15 @@ class MetricsApi:
             for pod, uses in await self._measure(namespace)
         ]
 
-    def _note_look(self, request: web.Request) -> None:
-        """Write down a question of the autoscaler's controller."""
+    def _note_look(self, request: web.Request, came: float) -> None:
+        """Write down a question of the autoscaler's controller, and when it came: on a busy
+        machine the answer, of that moment, may be given a second later."""
         namespace = request.match_info.get("namespace")
         if namespace and _AUTOSCALER in request.headers.get("User-Agent", ""):
-            if len(self._looks) >= _NAMESPACES and namespace not in self._looks:
-                self._looks.pop(next(iter(self._looks)))
-            self._looks.setdefault(namespace, {}).setdefault(request.path_qs, _Looks()).note()
+            if len(self._looked) >= _NAMESPACES and namespace not in self._looked:
+                self._looked.pop(next(iter(self._looked)))
+            kinds = self._looked.setdefault(namespace, {})
+            kinds.setdefault(request.path_qs, deque(maxlen=_REMEMBERED)).append(came)
 
     async def _asked(self, request: web.Request) -> web.Response:
         namespace = request.match_info["namespace"]
@@ -133,11 +118,10 @@ class MetricsApi:
         except TimeoutError:
             said = answers.refusal(503, "ServiceUnavailable", "It is far behind what is due.")
             return web.json_response(said, status=503)
-        looks = self._looks.get(namespace, {})
+        now, looked = time.monotonic(), self._looked.get(namespace, {})
         found = {
             "kind": "SignsOfLife",
-            "looks": {path: noted.count for path, noted in looks.items()},
-            "looked": {path: noted.ages() for path, noted in looks.items()},
+            "looked": {path: [round(now - at, 3) for at in came] for path, came in looked.items()},
             "faults": self._machines.faults.of(namespace),
             "pods": pods,
             "ends": self._machines.foreseen(namespace),
@@ -145,8 +129,9 @@ class MetricsApi:
         return web.json_response(found)
 
     async def _pods(self, request: web.Request) -> web.Response:
+        came = time.monotonic()
         items = await self._pod_items(request.match_info.get("namespace"))
-        self._note_look(request)
+        self._note_look(request, came)
         selector = request.query.get("labelSelector", "")
         return web.json_response(answers.listing("PodMetrics", items, selector))
 
@@ -178,7 +163,7 @@ class MetricsApi:
         return _found(found, f'nodemetrics.metrics.k8s.io "{name}" not found')
 
     async def _external(self, request: web.Request) -> web.Response:
-        self._note_look(request)
+        self._note_look(request, time.monotonic())
         queues = self._machines.loads.of(request.match_info["namespace"]).queues
         selector = request.query.get("labelSelector", "")
         metric = request.match_info["metric"]

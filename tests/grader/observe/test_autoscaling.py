@@ -155,7 +155,12 @@ def test_a_measured_value_alone_is_no_change() -> None:
     assert not only_measured(None, new)
 
 
-def looking_stage(counts: list[int]) -> Stage:
+OLD, NEW = 5.0, 0.0
+"""Seconds since a look that came before what changed, and since one that came after it."""
+
+
+def looking_stage(*looked: list[float]) -> Stage:
+    """A stage whose simulation answers with these ages of looks, one list after another."""
     stage = a_stage()
     stage.loaded = True
     stage.recorder.state.update(state_with(a_scaler()))
@@ -164,22 +169,31 @@ def looking_stage(counts: list[int]) -> Stage:
         name="test", provider="none", running=True, capabilities=capabilities
     )
 
+    answers = list(looked)
+
     def respond(method: str, path: str) -> ApiAnswer:
-        number = counts.pop(0) if len(counts) > 1 else counts[0]
-        return ApiAnswer(200, body={"looks": {"pods?labelSelector=app": number}})
+        ages = answers.pop(0) if len(answers) > 1 else answers[0]
+        return ApiAnswer(200, body={"looked": {"pods?labelSelector=app": ages}})
 
     api_of(stage).respond = respond
     return stage
 
 
 def test_the_controller_must_have_looked_twice_since_the_last_change() -> None:
-    looks = Looks(looking_stage([7, 7, 8, 9]))
+    looks = Looks(looking_stage([OLD], [OLD], [OLD, NEW], [OLD, NEW, NEW]))
+    changed = time.monotonic() - 1.0
+    assert [looks.done(changed) for _ in range(4)] == [False, False, False, True]
+
+
+def test_a_look_that_was_answered_late_does_not_count() -> None:
+    late = [OLD, OLD]  # the second question came before the change, and its answer after it
+    looks = Looks(looking_stage([OLD], late, [*late, NEW], [*late, NEW, NEW]))
     changed = time.monotonic() - 1.0
     assert [looks.done(changed) for _ in range(4)] == [False, False, False, True]
 
 
 def test_a_change_begins_the_count_anew() -> None:
-    looks = Looks(looking_stage([7, 9, 9, 10, 11]))
+    looks = Looks(looking_stage([OLD], [OLD, OLD, OLD], [OLD], [OLD, NEW], [NEW, NEW]))
     before = time.monotonic() - 2.0
     assert [looks.done(before) for _ in range(1)] == [False]
     assert [looks.done(before + 1.0) for _ in range(4)] == [False, False, False, True]
@@ -187,7 +201,7 @@ def test_a_change_begins_the_count_anew() -> None:
 
 def test_a_controller_that_looks_no_more_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscaling, "_UNHEARD", -1.0)
-    looks = Looks(looking_stage([7]))
+    looks = Looks(looking_stage([OLD]))
     changed = time.monotonic() - 1.0
     assert not looks.done(changed)
     with pytest.raises(MachineError, match="controller of autoscalers"):
@@ -195,13 +209,13 @@ def test_a_controller_that_looks_no_more_is_a_fault(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_load_what_an_autoscaler_has_said_once_remains_true() -> None:
-    stage = looking_stage([7])
+    stage = looking_stage([OLD])
     stage.loaded = False
     assert Looks(stage).done(time.monotonic())
 
 
 def test_without_autoscalers_nobody_is_asked() -> None:
-    stage = looking_stage([7])
+    stage = looking_stage([OLD])
     stage.recorder.state.clear()
     assert Looks(stage).done(time.monotonic())
     assert api_of(stage).requests == []
