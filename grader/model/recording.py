@@ -13,6 +13,13 @@ from typing import Any, Literal
 from cluster.model import Capabilities
 
 FORMAT = "mlk8s-recording/2"
+KEPT_BACK = frozenset(
+    {
+        *("BadManifest", "KindNotAllowed", "NoName", "Reserved", "NoNamespace"),
+        *("ForeignNamespace", "PodSecurityWeakened", "NodeFieldNotAllowed"),
+    }
+)
+"""Reasons for which the grader keeps an object back; no API server gives them."""
 
 Verb = Literal["present", "added", "modified", "deleted"]
 Object = dict[str, Any]
@@ -76,6 +83,11 @@ class Answer:
     def ok(self) -> bool:
         """Accepted."""
         return 200 <= self.code < 300
+
+    @property
+    def kept_back(self) -> bool:
+        """Refused by the grader itself, which did not send the request at all."""
+        return self.reason in KEPT_BACK
 
 
 @dataclass(frozen=True, slots=True)

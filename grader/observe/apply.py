@@ -236,6 +236,7 @@ def _vet_node(value: Json) -> ApiAnswer | None:
 
 
 def _refusal(reason: str, message: str, code: int = 403) -> ApiAnswer:
+    """An answer of the grader's own; all reasons but NoKindMatch are listed in KEPT_BACK."""
     return ApiAnswer(code, reason, message)
 
 

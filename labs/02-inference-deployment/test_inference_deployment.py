@@ -63,7 +63,8 @@ def test_labels(manifests):
     deployment = manifests.one("Deployment", NAME)
     label = deployment.pod_labels().get("app")
     where = deployment.field("spec.template.metadata.labels").where
-    expect(label == NAME, f"Pods labelled app: {NAME}", f"Pods labelled app: {label}", where)
+    observed = "Pods without a label app" if label is None else f"Pods labelled app: {label}"
+    expect(label == NAME, f"Pods labelled app: {NAME}", observed, where)
     deployment.selects(deployment)
 
 

@@ -16,10 +16,13 @@ ROLLOUT = ("kubelet", "deployment-controller")
 
 FIELDS = re.compile(
     r"tolerations|nodeSelector|affinity|nvidia\.com/gpu|(?:readiness|liveness|startup)Probe"
-    r"|selector|(?<!match)labels|(?<![\w-])image(?![\w-])",
+    r"|selector|(?:match)?labels|matchExpressions|(?<![\w-])image(?![\w-])",
     re.IGNORECASE,
 )
 """Fields that people suspect in these five cases: an answer that lists several is none."""
+SEVERAL = re.compile(r"[,;&+\n]|\b(?:and|or)\b", re.IGNORECASE)
+"""What stands between two fields."""
+AMOUNTS = re.compile(r"limits?\b|requests?\b", re.IGNORECASE)
 
 
 def bare(text):
@@ -35,11 +38,14 @@ def names(text):
 
 def is_field(said, wanted):
     """Whether the one field that was meant is named, and none beside it."""
-    text = str(said or "")
+    text = str(said or "").strip()
     found = re.search(wanted, text, re.IGNORECASE)
     # `tolerations[key=nvidia.com/gpu].effect`: what picks an entry of a list is no second field.
-    words = FIELDS.findall(re.sub(r"\[[^\]]*=[^\]]*\]", "", text))
-    return found and all(re.search(wanted, word, re.IGNORECASE) for word in words)
+    path = re.sub(r"\[[^\]]*=[^\]]*\]", "", text)
+    if not all(re.search(wanted, word, re.IGNORECASE) for word in FIELDS.findall(path)):
+        return False
+    parts = SEVERAL.split(path)
+    return found and sum(bool(FIELDS.search(p) or AMOUNTS.search(p)) for p in parts) <= 1
 
 
 def diagnosed(manifests, recording, case, workload, *, by, field, container=("",), or_else=None):
@@ -183,7 +189,7 @@ def test_endpoints_diagnosis(manifests, recording):
         by=ENDPOINTS,
         field=r"selector",
         # Whoever repairs the labels has to edit the Deployment.
-        or_else=(f"Deployment/{name}", r"labels") if labelled else None,
+        or_else=(f"Deployment/{name}", r"(?<!match)labels") if labelled else None,
     )
 
 

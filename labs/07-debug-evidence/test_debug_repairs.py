@@ -139,10 +139,11 @@ def test_endpoints_repair(manifests):
     service.selects(manifests.one("Deployment", name, "case-no-endpoints"))
     backtest = manifests.one("Deployment", f"{name}-backtest", "case-no-endpoints")
     selector = service.field("spec.selector").value or {}
+    pairs = ", ".join(f"{key}={value}" for key, value in selector.items()) or "an empty selector"
     expect(
         not selector.items() <= backtest.pod_labels().items(),
         f"a selector that leaves out {name}-backtest",
-        f"{selector} selects it as well",
+        f"{pairs} selects it as well",
         service.field("spec.selector").where,
     )
 

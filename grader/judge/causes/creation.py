@@ -31,7 +31,8 @@ def refusals(scene: Scene) -> Iterator[Cause]:
                 about=answer.target,
                 namespace="",
                 field="",
-                what=f"The API server refused {answer.target}",
+                what=f"{'The grader' if answer.kept_back else 'The API server'} refused "
+                f"{answer.target}",
                 said=f"{place}{answer.message}",
                 source=f"answer {answer.code}",
                 at=answer.at,

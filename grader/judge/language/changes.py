@@ -63,14 +63,26 @@ class Changes:
 
 
 def changes_of(
-    before: Sequence[ManifestObject], after: Sequence[ManifestObject], what: str
+    before: Sequence[ManifestObject],
+    after: Sequence[ManifestObject],
+    what: str,
+    homeless: Sequence[ManifestObject] = (),
 ) -> Changes:
-    """The differences between two sets of objects, which are matched by kind and names."""
+    """The differences between two sets of objects, which are matched by kind and names.
+
+    `what` is their namespace; `homeless` are objects that have come to name none.
+    """
     earlier = {_key(found): found for found in before}
     later = {_key(found): found for found in after}
+    strays = {(found.kind, found.object_name): found for found in homeless}
     found: list[Change] = []
     for key, old in earlier.items():
         new = later.get(key)
+        stray = strays.get((old.kind, old.object_name))
+        if new is None and stray is not None:
+            where = str(stray.manifest.where(("metadata",)))
+            found.append(Change(str(old.manifest), "metadata.namespace", what, None, where))
+            continue
         if new is None:
             found.append(Change(str(old.manifest), "", "an object", None, ""))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +14,11 @@ from grader.model.result import Evidence
 _facts: ContextVar[Facts | None] = ContextVar("mlk8s_facts", default=None)
 MAX_FACTS = 40
 MAX_TEXT = 400
+_NO_STRING = re.compile(
+    r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|0[ox][\da-f]+|true|false|yes|no|on|off|null|~",
+    re.IGNORECASE,
+)
+"""What YAML reads as a number, a boolean or nothing unless it is quoted (YAML 1.1)."""
 
 
 def expect(condition: object, expected: str, observed: str, where: object = "") -> None:
@@ -81,5 +87,6 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return value if value and value.strip() == value else repr(value)
+        bare = value and value.strip() == value and not _NO_STRING.fullmatch(value)
+        return value if bare else repr(value)
     return str(value)

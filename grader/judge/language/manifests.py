@@ -109,7 +109,8 @@ class Manifests:
         """What differs in this namespace from the files that the learner began with."""
         there = [found for found in self._objects if found.namespace == namespace]
         given = [found for found in self.start._objects if found.namespace == namespace]
-        return changes_of(given, there, namespace)
+        homeless = [found for found in self._objects if found.namespace is None]
+        return changes_of(given, there, namespace, homeless)
 
     def are_valid(self) -> None:
         """No file has a field, type or kind that Kubernetes does not know."""

@@ -126,7 +126,11 @@ class ManifestObject(Node):
             number = _scaled(field.value, replicas, rounding)
             observed = show(field.value) + ("" if field.written else " (the default)")
             if isinstance(field.value, str):
-                observed += f", which is {number} of {replicas}"
+                observed += (
+                    ", a string that is no percentage"
+                    if number is None
+                    else f", which is {number} of {replicas}"
+                )
             if number != wanted:
                 raise CheckFailed(f"{self.manifest} to have {name} {wanted}", observed, field.where)
             note(f"{name} is {observed}", field.where)

@@ -1,8 +1,8 @@
 """What kubelet and shell make of a command line, as far as that can be known without running it.
 
-Quotes, comments, assignments and parameter expansion (POSIX Shell Command Language, 2.2, 2.3 and
-2.6.2) are followed; programs are not run. So `$(hostname)` stays as it is written, and so do
-expansions that only some shells know.
+Quotes, comments, assignments, here-documents, parameter expansion and simple arithmetic (POSIX
+Shell Command Language, 2.2, 2.3, 2.6.2, 2.6.4 and 2.7.4) are followed; programs are not run. So
+`$(hostname)` stays as it is written, and so do expansions that only some shells know.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _BEFORE_ASSIGNMENT = _DECLARING | {"{", "!", "then", "do", "else", "if", "while"
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()\s]+)\))")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*]", re.ASCII)
+_HERE = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([^\s<>;&|()'\"]+))")
+_ARITHMETIC = re.compile(r"\s*(-?\d+)\s*(?:([-+*])\s*(-?\d+)\s*)?")
 _BRACED = re.compile(r"([A-Za-z_]\w*|[0-9]+|[@*])(?:(:?[-=?+]|##?|%%?)(.*))?", re.ASCII | re.DOTALL)
 
 
@@ -64,6 +66,8 @@ class _Script:
         self.at = 0
         self.variables = dict(variables)
         self.arguments = arguments
+        self._awaited: list[tuple[bool, str]] = []
+        """Here-documents whose text begins with the next line: whether tabs go, and their end."""
 
     def commands(self) -> list[list[str]]:
         """The words of each command, in the order of the script."""
@@ -76,7 +80,7 @@ class _Script:
                 self._finish(words, assigned, found)
                 words, assigned = [], {}
             if char in _END_OF_WORD:
-                self.at += 1
+                self._pass(char)
             elif char == "#":
                 self.at = (self.text + "\n").index("\n", self.at)
             elif (name := self._assignment()) and _BEFORE_ASSIGNMENT.issuperset(words):
@@ -86,6 +90,21 @@ class _Script:
                 words += self._word()
         self._finish(words, assigned, found)
         return found
+
+    def _pass(self, char: str) -> None:
+        """Step over what stands between words, and over the here-documents that begin there."""
+        here = _HERE.match(self.text, self.at)
+        if here:
+            self._awaited.append((bool(here[1]), here[2] or here[3] or here[4]))
+        # The string of a here-string (`<<<`) is a word like others.
+        self.at = here.end() if here else self.at + 1 + 2 * self.text.startswith("<<<", self.at)
+        while char == "\n" and self._awaited:
+            tabs, end = self._awaited.pop(0)
+            lines = self.text[self.at :].splitlines(keepends=True)
+            for line in lines:
+                self.at += len(line)
+                if (line.lstrip("\t") if tabs else line).rstrip("\n") == end:
+                    break
 
     def _finish(self, words: list[str], assigned: dict[str, str], found: list[list[str]]) -> None:
         """Before a command an assignment is for that command alone; else it stays."""
@@ -140,6 +159,8 @@ class _Script:
             if self.text.startswith(opening, begin):
                 self.at = self._closing(begin + len(opening), opening[-1], closing)
                 whole = self.text[begin : self.at]
+                if whole.startswith("$((") and whole.endswith("))"):
+                    return self._arithmetic(whole)
                 return self._braced(whole) if opening == "${" else whole
         match = _NAME.match(self.text, begin + 1)
         self.at = match.end() if match else begin + 1
@@ -160,6 +181,17 @@ class _Script:
         if name.isdigit():
             return next(iter(self.arguments[int(name) : int(name) + 1]), None)
         return self.variables.get(name)
+
+    def _arithmetic(self, whole: str) -> str:
+        """The value of `$((…))` where it is a number, or a sum, difference or product of two."""
+        plain = re.sub(
+            r"\$?\{?([A-Za-z_]\w*)\}?", lambda name: self._value(name[1]) or "0", whole[3:-2]
+        )
+        match = _ARITHMETIC.fullmatch(plain)
+        if match is None:
+            return whole
+        left, sign, right = int(match[1]), match[2] or "+", int(match[3] or 0)
+        return str({"+": left + right, "-": left - right, "*": left * right}[sign])
 
     def _braced(self, whole: str) -> str:
         """The value of a whole `${…}`."""

@@ -66,6 +66,11 @@ def test_a_refusal_comes_first_and_the_service_follows() -> None:
     ]
 
 
+def test_what_the_grader_keeps_back_is_not_laid_to_the_api_server() -> None:
+    made = Builder().answer(code=403, target="Deployment/web", message="no", reason="NoNamespace")
+    assert lines(made)[0].startswith("The grader refused Deployment/web: no")
+
+
 def test_a_refusal_that_was_mended_is_no_cause() -> None:
     made = Builder().answer(code=422, target="Service/web", message="no")
     made.answer(code=201, target="Service/web", at=3.0)

@@ -91,6 +91,13 @@ def test_what_is_taken_away_or_added() -> None:
     assert changed(text=extra).found[0].object == "Deployment/two"
 
 
+def test_an_object_that_lost_its_namespace_is_no_other_object() -> None:
+    stray = objects(TEXT.replace("name: web, namespace: ml", "name: web"))
+    (change,) = changes_of(objects(TEXT), [], "ml", stray).found
+    assert str(change) == "Deployment/web metadata.namespace: ml became nothing"
+    assert change.where.startswith("web.yaml:")
+
+
 def test_lists_without_names_are_compared_whole() -> None:
     (change,) = changed(("key: a", "key: b")).found
     assert change.field == "spec.template.spec.tolerations"

@@ -35,6 +35,10 @@ SCRIPTS = [
     "show $1 $2. $0",
     'show "${NO:-$INDEX}"',
     "{ show a; }\n( show b )",
+    'show $((INDEX)) $(($INDEX)) $((${INDEX} + 1)) x$((INDEX*2)).$((NO - 3)) "$((INDEX))"',
+    "cat <<EOF >/dev/null\nshow isn't it $INDEX\nEOF\nshow a",
+    "cat <<-'END' > /dev/null; show b\n\tit's\n\tEND\nshow c",
+    'cat <<A <<"B" >/dev/null\nshow a\nA\nit\'s\nB\nshow d',
 ]
 
 
@@ -79,7 +83,7 @@ def test_without_a_script_the_line_stays_as_it_is(line: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["$(hostname)", "`hostname`", "$((INDEX + 1))", "${INDEX/5/6}", "${#INDEX}", "$?", "a$"]
+    "text", ["$(hostname)", "`hostname`", "$((INDEX / 2))", "${INDEX/5/6}", "${#INDEX}", "$?", "a$"]
 )
 def test_what_would_have_to_be_run_stays_as_it_is(text: str) -> None:
     assert commands(["sh", "-c", f'score "{text}"'], VARIABLES) == [["score", text]]
