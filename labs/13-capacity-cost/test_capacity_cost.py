@@ -93,7 +93,7 @@ def test_replicas_carry_the_peak(manifests):
     "measurement: is it less than was used, or much more?",
 )
 def test_requests_follow_the_measurement(manifests):
-    """Requests are what was measured at full rate, and at most a quarter more."""
+    """Requests are what was measured at full rate, and little more."""
     for deployment, cpu, memory in (
         (search_of(manifests), ("800m", "1"), ("1600Mi", "2Gi")),
         (features_of(manifests), ("300m", "375m"), ("800Mi", "1Gi")),
