@@ -145,7 +145,8 @@ def test_preprocess(manifests):
     deployment.field("spec.replicas").equals(2)
     label = deployment.pod_labels().get("app")
     where = deployment.field("spec.template.metadata.labels").where
-    expect(label == "preprocess", "Pods labelled app: preprocess", f"app: {label}", where)
+    observed = f"app: {label or 'nothing'}"
+    expect(label == "preprocess", "Pods labelled app: preprocess", observed, where)
     deployment.selects(deployment)
     container = deployment.container("preprocess")
     container.image_is("registry.example.com/preprocess:v1.0.0")

@@ -121,7 +121,7 @@ def test_routing_labels(manifests):
     for alert, where in named_alerts(manifests):
         labels = alert.get("labels") or {}
         for key, value in (("severity", SEVERITY[alert["alert"]]), ("team", "ml-serving")):
-            observed = f"{key}: {labels.get(key)}"
+            observed = f"{key}: {labels.get(key) or 'nothing'}"
             expect(
                 labels.get(key) == value, f"{alert['alert']} with {key}: {value}", observed, where
             )

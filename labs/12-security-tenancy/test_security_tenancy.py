@@ -221,8 +221,8 @@ def test_secret_is_a_file(manifests):
 
 @check(
     points=1,
-    hint="Crash reports, child processes and `env` in the container all show the environment. Where "
-    "else does the credential still go?",
+    hint="Crash reports, child processes and `env` in the container all show the environment. "
+    "Where else does the credential still go?",
 )
 def test_no_secret_in_the_environment(manifests):
     """No container takes a Secret into its environment."""

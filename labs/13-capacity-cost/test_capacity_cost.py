@@ -121,7 +121,7 @@ def test_cost_labels(manifests):
             for labels, where in both_labels(deployment):
                 found = labels.get(key)
                 expected = f"{key}: {value} on {deployment.manifest} and its Pods"
-                expect(found == value, expected, f"{key}: {found}", where)
+                expect(found == value, expected, f"{key}: {found or 'nothing'}", where)
     for workload in manifests.all("Deployment"):
         for labels, where in both_labels(workload):
             bare = [key for key in (TEAM, PURPOSE) if not labels.get(key)]
@@ -141,7 +141,8 @@ def test_model_version_label(manifests):
     for deployment, tag in ((search_of(manifests), "v5.1.0"), (features_of(manifests), "v2.8.0")):
         found = deployment.pod_labels().get(VERSION)
         where = deployment.field("spec.template.metadata.labels").where
-        expect(found == tag, f"Pods labelled {VERSION}: {tag}", f"{VERSION}: {found}", where)
+        observed = f"{VERSION}: {found or 'nothing'}"
+        expect(found == tag, f"Pods labelled {VERSION}: {tag}", observed, where)
 
 
 @check(
