@@ -15,6 +15,19 @@ DNS = pod(
     {"dns": (53, "UDP"), "dns-tcp": (53, "TCP"), "metrics": (9153, "TCP")},
 )
 METRICS = pod("metrics-server", "kube-system", {"k8s-app": "metrics-server"})
+# Pods of others, wherever they are, and addresses of the ranges in which Pods and Services are.
+ELSEWHERE = [
+    pod("prometheus", "monitoring", {"app": "prometheus"}),
+    pod("someone", "kube-system", {"app": "someone"}),
+    pod("someone", "gateway", {"app": "someone"}),
+    pod("someone", "features", {"app": "someone"}),
+    pod("someone", "default", {"app": "someone"}),
+    *map(address, ("10.0.0.7", "10.96.0.20", "10.244.1.7", "172.16.0.9", "192.168.0.9")),
+]
+NO_DNS = [
+    METRICS,
+    *(pod("a name server", place, {"k8s-app": "kube-dns"}) for place in ("default", "team-b")),
+]
 STORAGE = address("198.51.100.40")
 WORLD = address("203.0.113.9")
 TRAINER = pod("trainer", "team-b", {"app": "trainer"})
@@ -40,7 +53,7 @@ def test_only_the_gateway_gets_in(manifests):
     net.isolates(pod("debug", "gateway", {"app": "debug"}), target)
     net.isolates(pod("another server", "team-a", target.labels), target)
     net.isolates(pod("anybody", "default"), target)
-    for stranger in (NOTEBOOK_A, TRAINER, FEATURES, WORLD):
+    for stranger in (NOTEBOOK_A, TRAINER, FEATURES, WORLD, *ELSEWHERE):
         net.isolates(stranger, target)
 
 
@@ -58,6 +71,8 @@ def test_server_goes_out_to_the_feature_store_only(manifests):
     net.isolates(source, pod("impostor", "team-b", {"app": "feature-store"}))
     for target in (GATEWAY, NOTEBOOK_A, WORLD, STORAGE):
         net.isolates(source, target)
+    for target in ELSEWHERE:
+        net.isolates(source, target, but=DNS_PORTS)
 
 
 @check(
@@ -71,8 +86,9 @@ def test_names_can_be_resolved(manifests):
     for source in (net.workload(WORKLOAD, "team-a"), TRAINER):
         for protocol in ("UDP", "TCP"):
             net.reaches(source, DNS, 53, protocol)
-        for target in (DNS, METRICS):
-            net.isolates(source, target, but=DNS_PORTS)
+        net.isolates(source, DNS, but=DNS_PORTS)
+        for target in NO_DNS:
+            net.isolates(source, target)
 
 
 @check(
@@ -85,10 +101,12 @@ def test_everything_is_denied_by_default(manifests):
     net = network(manifests)
     for newcomer in (NOTEBOOK_A, NOTEBOOK_B, BARE_A, BARE_B):
         neighbour = pod("neighbour", str(newcomer.namespace), {"app": "neighbour"})
-        for source in (neighbour, GATEWAY, WORLD):
+        for source in (neighbour, GATEWAY, WORLD, *ELSEWHERE):
             net.isolates(source, newcomer)
-        for target in (WORLD, neighbour, FEATURES, GATEWAY, STORAGE):
+        for target in (WORLD, neighbour, FEATURES, GATEWAY, STORAGE, *NO_DNS):
             net.isolates(newcomer, target)
+        for target in ELSEWHERE:
+            net.isolates(newcomer, target, but=DNS_PORTS)
 
 
 @check(
@@ -104,7 +122,9 @@ def test_trainer_reaches_its_storage_only(manifests):
         net.isolates(TRAINER, target)
     for target in (GATEWAY, FEATURES, NOTEBOOK_B, TRAINER_2):
         net.isolates(TRAINER, target)
-    for source in (GATEWAY, NOTEBOOK_B, WORLD):
+    for target in ELSEWHERE:
+        net.isolates(TRAINER, target, but=DNS_PORTS)
+    for source in (GATEWAY, NOTEBOOK_B, WORLD, *ELSEWHERE):
         net.isolates(source, TRAINER)
 
 
