@@ -5,7 +5,7 @@
 
 The text is what a file under /etc/nginx/conf.d holds: it stands inside nginx's `http` block. Where
 there are several such files, all are given, in the order of their names, as nginx reads them.
-Answers given by `return` are followed; files, proxies and conditions are not.
+Answers given by `return` are followed; files and proxies are not.
 """
 
 from __future__ import annotations
@@ -23,8 +23,22 @@ from crossplane.analyzer import DIRECTIVES
 from grader.judge.failure import CheckFailed
 from grader.judge.language.expectation import note, show
 from grader.judge.language.fields import Field
-
-Statement = dict[str, Any]
+from grader.judge.language.nginx_faults import (
+    at_the_top,
+    before_any_file,
+    in_file,
+    second_default,
+)
+from grader.judge.language.nginx_flow import begin, follow
+from grader.judge.language.nginx_parts import (
+    Listen,
+    Location,
+    Statement,
+    choose,
+    listen_of,
+    locations_in,
+    search,
+)
 
 # Directives younger than crossplane's list.
 _YOUNGER = frozenset(
@@ -42,8 +56,8 @@ _YOUNGER = frozenset(
     }
 )
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
-_EVERY_IPV4_ADDRESS = ("", "*", "0.0.0.0")  # noqa: S104  # read, not bound
-_LONGEST_PATTERN = 200
+_CYCLES = 10
+"""So often nginx looks for a location again after a rewrite."""
 _POD = "10.244.1.7"
 """What a probe writes into its Host header: the Pod's address, whichever that is."""
 _REDIRECTS = ("301", "302", "303", "307", "308")
@@ -57,51 +71,6 @@ class Answer:
     body: str
     content_type: str | None
     where: str
-
-
-@dataclass(frozen=True)
-class Listen:
-    """One `listen`: the address without port ("" for all), the port, and the other words."""
-
-    address: str
-    port: int
-    words: tuple[str, ...] = ()
-
-    @property
-    def for_pods(self) -> bool:
-        """Whether plain HTTP requests to the Pod's IPv4 address arrive here."""
-        whole = self.address in _EVERY_IPV4_ADDRESS
-        whole = whole or (self.address == "[::]" and "ipv6only=off" in self.words)
-        return whole and not {"ssl", "quic", "proxy_protocol"} & set(self.words)
-
-    @property
-    def is_default(self) -> bool:
-        """Whether its server answers whoever asks for a name that no server has."""
-        return bool({"default_server", "default"} & set(self.words))
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Address and port, the address by one name where several mean the same."""
-        every = self.address in _EVERY_IPV4_ADDRESS
-        return _EVERY_IPV4_ADDRESS[-1] if every else self.address, self.port
-
-
-@dataclass
-class Location:
-    """One `location`: its modifier ("", "=", "^~", "~" or "~*"), its pattern and its content."""
-
-    modifier: str
-    pattern: str
-    block: list[Statement] = field(repr=False)
-    line: int = 0
-
-    def matches(self, path: str) -> bool:
-        """Whether the location applies to this path at all."""
-        if self.modifier == "=":
-            return path == self.pattern
-        if self.modifier in ("~", "~*"):
-            return _searches(self.pattern, path, self.modifier == "~*")
-        return path.startswith(self.pattern)
 
 
 @dataclass
@@ -126,12 +95,12 @@ class Server:
     def listens(self) -> list[Listen]:
         """Where it listens; port 80 on all addresses where nothing is written."""
         written = [statement for statement in self.block if statement["directive"] == "listen"]
-        return [found for s in written if (found := _listen(s["args"]))] or [Listen("", 80)]
+        return [found for s in written if (found := listen_of(s["args"]))] or [Listen("", 80)]
 
     @property
     def locations(self) -> list[Location]:
         """Its locations, in order; nested ones apart."""
-        return _locations(self.block)
+        return locations_in(self.block)
 
     def location_of(self, path: str) -> Location | None:
         """The location that nginx chooses for a path.
@@ -140,7 +109,7 @@ class Server:
         matches; else the longest prefix (nginx documentation, directive `location`). A location
         that is chosen may hold others, among which nginx looks on.
         """
-        return _choose(self.block, path)[0]
+        return choose(self.block, path)[0]
 
 
 class NginxConfig:
@@ -182,22 +151,27 @@ class NginxConfig:
         `host` is the name that the client asks for; a probe asks for the Pod's address.
         """
         server = self.server_on(port, host)
-        if direct := _return_in(server.block):
-            return self._answer(direct, server.block, server)
-        location = server.location_of(path)
-        if location is None:
-            seen = ", ".join(f"{x.modifier} {x.pattern}".strip() for x in server.locations)
-            raise CheckFailed(
-                f"a location for {path}", seen or "no location", server.place(server.line)
-            )
-        found = _return_in(location.block)
-        if found is None:
-            raise CheckFailed(
-                f"location {path} to answer with return",
-                "no return in it",
-                server.place(location.line),
-            )
-        return self._answer(found, location.block, server)
+        flow = follow(server.block, begin(path, port, host))
+        if flow.answer:
+            return self._answer(flow.answer, server.block, server)
+        for _ in range(_CYCLES):
+            flow.moved = flow.ended = False
+            location = server.location_of(flow.path)
+            if location is None:
+                seen = ", ".join(f"{x.modifier} {x.pattern}".strip() for x in server.locations)
+                raise CheckFailed(
+                    f"a location for {flow.path}", seen or "no location", server.place(server.line)
+                )
+            follow(location.block, flow)
+            if flow.answer:
+                return self._answer(flow.answer, location.block, server)
+            if not flow.moved:
+                raise CheckFailed(
+                    f"location {flow.path} to answer with return",
+                    "no return that is reached in it",
+                    server.place(location.line),
+                )
+        raise CheckFailed(f"{path} to be answered", "rewritten for ever", server.place(server.line))
 
     def _answer(self, statement: Statement, block: list[Statement], server: Server) -> Answer:
         code, *rest = statement["args"]
@@ -207,7 +181,7 @@ class NginxConfig:
         text = re.sub(r"\\([trn\\\"'])", lambda found: _ESCAPES.get(found[1], found[1]), body)
         kinds = [
             inner["args"][0]
-            for scope in (block, server.block, self.block)
+            for scope in (block, server.block)
             for inner in scope
             if inner["directive"] == "default_type"
         ]
@@ -232,25 +206,17 @@ def parse(text: Field, *more: Field) -> NginxConfig:
     files, they are given in the order of their names.
     """
     texts = (text, *more)
-    config = NginxConfig([(_read(one), one.where) for one in texts])
-    if second := _second_default(config.servers):
-        server, error = second
-        _refuse(next(one for one in texts if one.where == server.where), error, server.line)
+    read = [(_read(one), one.where) for one in texts]
+    seen, defaults = before_any_file(), set[tuple[str, int]]()
+    for one, (block, _) in zip(texts, read, strict=True):
+        if fault := at_the_top(block, seen):
+            _refuse(one, *fault)
+    config = NginxConfig(read)
+    for server in config.servers:
+        if error := second_default(server.listens, defaults):
+            _refuse(next(one for one in texts if one.where == server.where), error, server.line)
     note(f"{', '.join(one.name for one in texts)} is an nginx configuration", text.where)
     return config
-
-
-def _second_default(servers: list[Server]) -> tuple[Server, str] | None:
-    """A server that wants to be the default where another is, and nginx's words for it."""
-    seen: set[tuple[str, int]] = set()
-    for server in servers:
-        for listen in server.listens:
-            if listen.is_default:
-                if listen.place in seen:
-                    address, port = listen.place
-                    return server, f"a duplicate default server for {address}:{port}"
-                seen.add(listen.place)
-    return None
 
 
 def _read(text: Field) -> list[Statement]:
@@ -269,9 +235,8 @@ def _read(text: Field) -> list[Statement]:
     for statement in (*block, *_inside_servers(block)):
         if statement["directive"] not in DIRECTIVES and statement["directive"] not in _YOUNGER:
             _refuse(text, f'unknown directive "{statement["directive"]}"', statement["line"])
-    for statement in block:
-        if statement["directive"] == "server" and (repeated := _twice(statement["block"])):
-            _refuse(text, *repeated)
+    if fault := in_file(block):
+        _refuse(text, *fault)
     return block
 
 
@@ -299,57 +264,6 @@ def _inside_servers(block: list[Statement]) -> Iterator[Statement]:
             yield from _inside_servers(statement.get("block", []))
 
 
-def _locations(block: list[Statement]) -> list[Location]:
-    """The locations that stand directly in a block, in order."""
-    found = []
-    for statement in block:
-        if statement["directive"] == "location":
-            *modifier, pattern = statement["args"]
-            word = modifier[0] if modifier else ""
-            if not modifier and (split := re.match(r"(\^~|~\*|~|=)(.+)", pattern)):
-                word, pattern = split.groups()
-            found.append(Location(word, pattern, statement["block"], statement["line"]))
-    return found
-
-
-def _choose(block: list[Statement], path: str) -> tuple[Location | None, bool]:
-    """The location of a block for a path, and whether it was found by "=" or by a pattern, which
-    ends the search: patterns further out are not tried any more."""
-    fitting = [location for location in _locations(block) if location.matches(path)]
-    if exact := [location for location in fitting if location.modifier == "="]:
-        return exact[0], True
-    prefixes = [location for location in fitting if location.modifier in ("", "^~")]
-    longest = max(prefixes, key=lambda found: len(found.pattern), default=None)
-    chosen, final = _choose(longest.block, path) if longest else (None, False)
-    chosen = chosen or longest
-    patterns = [location for location in fitting if location.modifier in ("~", "~*")]
-    if final or not patterns or (longest is not None and longest.modifier == "^~"):
-        return chosen, final
-    return _choose(patterns[0].block, path)[0] or patterns[0], True
-
-
-def _twice(block: list[Statement]) -> tuple[str, int] | None:
-    """What stands twice in a server though nginx takes it once only, in nginx's words, and the
-    line. Patterns may repeat, and "= /x" stands beside "/x"; "/x" and "^~ /x" are the same."""
-    seen: set[object] = set()
-    for statement in block:
-        if statement["directive"] == "listen" and (listen := _listen(statement["args"])):
-            address, port = listen.place
-            words = f"a duplicate listen {address}:{port}"
-            if listen.place in seen:
-                return words, statement["line"]
-            seen.add(listen.place)
-    for location in _locations(block):
-        if location.modifier not in ("~", "~*"):
-            name = (location.modifier == "=", location.pattern)
-            if name in seen:
-                return f'duplicate location "{location.pattern}"', location.line
-            seen.add(name)
-        if nested := _twice(location.block):
-            return nested
-    return None
-
-
 def _called(servers: list[Server], host: str) -> list[Server]:
     """Servers that nginx chooses by the name that is asked for, the best first.
 
@@ -366,29 +280,6 @@ def _called(servers: list[Server], host: str) -> list[Server]:
                 found.append((1, -len(end), server))
             elif name.endswith(".*") and host.startswith(name[:-1]):
                 found.append((2, -len(name), server))
-            elif name.startswith("~") and _searches(name[1:], host, ignore_case=True):
+            elif name.startswith("~") and search(name[1:], host, ignore_case=True):
                 found.append((3, 0, server))
     return [server for *_, server in sorted(found, key=lambda entry: entry[:2])]
-
-
-def _return_in(block: list[Statement]) -> Statement | None:
-    return next((statement for statement in block if statement["directive"] == "return"), None)
-
-
-def _listen(words: list[str]) -> Listen | None:
-    first, *rest = words
-    if first.startswith("unix:"):
-        return None
-    found = re.fullmatch(r"(?:(?P<address>\[[^\]]*\]|[^:]*):)?(?P<port>\d+)", first)
-    if found:
-        return Listen(found["address"] or "", int(found["port"]), tuple(rest))
-    return Listen(first, 80, tuple(rest))
-
-
-def _searches(pattern: str, path: str, ignore_case: bool) -> bool:
-    if len(pattern) > _LONGEST_PATTERN:
-        return False
-    try:
-        return re.search(pattern, path, re.IGNORECASE if ignore_case else 0) is not None
-    except re.error:
-        return False

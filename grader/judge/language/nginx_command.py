@@ -16,7 +16,10 @@ _OPTIONS = "?hvVtTqs:p:e:c:g:"
 _NO_SERVER = {"-?", "-h", "-v", "-V", "-t", "-T", "-s"}
 """With these nginx answers a question, or speaks to another nginx, and ends."""
 _BEFORE = ("exec", "env", "nice", "tini", "dumb-init", "--", "/docker-entrypoint.sh")
+_BEFORE_IN_SHELL = ("then", "do", "else", "{", "!")
 """Words behind which a command line may call a program all the same."""
+_STAYING = frozenset({"sleep", "tail"})
+"""Programs with which people keep a shell from ending."""
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 _DAEMON_OFF = re.compile(r"\bdaemon\s+off\s*;")
 
@@ -32,9 +35,14 @@ def serves(line: Sequence[str], variables: Mapping[str, str]) -> bool:
         (options := _options(words)) is not None
         and not options.keys() & _NO_SERVER
         and posixpath.join(FOLDER, options.get("-c", FILE)) == f"{FOLDER}/{FILE}"
-        and (_DAEMON_OFF.search(options.get("-g", "")) or place + 1 < len(runs))
+        and (_DAEMON_OFF.search(options.get("-g", "")) or _stays(runs[place + 1 :]))
         for place, words in enumerate(runs)
     )
+
+
+def _stays(runs: Sequence[Sequence[str]]) -> bool:
+    """Whether one of the commands that follow keeps the shell busy."""
+    return any(word.rpartition("/")[2] in _STAYING for words in runs for word in words)
 
 
 def _options(words: Sequence[str]) -> dict[str, str] | None:
@@ -46,6 +54,6 @@ def _options(words: Sequence[str]) -> dict[str, str] | None:
             except getopt.GetoptError:
                 return None
             return None if others else dict(options)
-        if word not in _BEFORE and not _ASSIGNED.match(word):
+        if word not in (*_BEFORE, *_BEFORE_IN_SHELL) and not _ASSIGNED.match(word):
             return None
     return None

@@ -99,7 +99,7 @@ def test_body(statement: str, body: str) -> None:
 
 def test_content_type_is_inherited() -> None:
     parsed = config(
-        "default_type text/a; server { listen 8000; default_type text/b;"
+        "server { listen 8000; default_type text/b;"
         " location /x { default_type text/c; return 200; } location /y { return 200; } }"
     )
     assert parsed.answers("/x", 8000).content_type == "text/c"
@@ -133,6 +133,13 @@ def test_a_return_of_the_server_comes_before_all_locations() -> None:
         ("server { location / { location = /a { } location = /a { } } }", "duplicate location"),
         ("server {\nlisten 80;\nlisten *:80; }", "a duplicate listen 0.0.0.0:80 in line 3"),
         ("server { " + "location / { " * 5000, ""),
+        # The image's own nginx.conf has set these in the same block.
+        ("default_type text/a;\nserver { }", '"default_type" directive is duplicate in line 1'),
+        ("keepalive_timeout 5; server { }", '"keepalive_timeout" directive is duplicate'),
+        ("server { location / {\nroot /a; root /b; } }", '"root" directive is duplicate in line 2'),
+        ("server { server_tokens off;\nserver_tokens off; }", "is duplicate in line 2"),
+        ("server { listen 8000 bogus; }", 'invalid parameter "bogus" in line 1'),
+        ("server { listen 8000; listen [::]:8000 ipv6only=off; }", "a duplicate listen"),
     ],
 )
 def test_unreadable(text: str | None, says: str) -> None:
@@ -150,6 +157,12 @@ def test_young_directives_and_foreign_blocks_are_known() -> None:
 
 
 def test_what_may_stand_twice() -> None:
+    served(
+        "server_name a; server_name b; add_header a b; add_header c d; access_log off;"
+        " access_log off; index a; index b; error_page 404 /x; error_page 500 /y; set $a 1;"
+        " set $a 2; allow all; allow all; types { a b; } types { c d; } return 200; return 201;"
+    )
+    config("server { listen 8000 so_keepalive=on backlog=5 fastopen=3 deferred reuseport; }")
     served(
         "listen [::]:8000; listen 8001; location = /a { } location /a { }"
         " location ~ ^/a { } location ~ ^/a { }"
@@ -169,13 +182,66 @@ def test_no_location() -> None:
 
 
 def test_a_location_without_return() -> None:
-    with pytest.raises(CheckFailed, match="no return in it"):
+    with pytest.raises(CheckFailed, match="no return that is reached"):
         served("location /x { root /srv; }").answers("/x", 8000)
 
 
 def test_a_costly_pattern_is_not_tried() -> None:
     with pytest.raises(CheckFailed):
         served("location ~ " + "(a+)+" * 60 + "$ { return 200; }").answers("/x", 8000)
+
+
+REWRITTEN = "location = /a { %s return 201; } location /b { return 202; }"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        # Each answer is that of a real nginx; 0 is one without a `return`.
+        ("if ($request_method = GET) { return 503; }", 503),
+        ("if ($request_method = POST) { return 503; }", 201),
+        ("if ($request_method !~ ^(GET|HEAD)$) { return 405; }", 201),
+        ('if ($http_x = "") { return 503; }', 503),
+        ("if ($http_x) { return 503; }", 201),
+        ("if ($uri ~* ^/A) { return 503; }", 503),
+        ("set $x 1; if ($x = 1) { return 503; }", 503),
+        ("if ($request_method = GET) { break; }", 0),
+        ("break;", 0),
+        ("rewrite ^/a$ /b last;", 202),
+        ("rewrite ^/a$ /b break;", 0),
+        ("rewrite ^/a$ /b;", 201),
+        ("rewrite ^/c$ /b last;", 201),
+        ("rewrite ^/a$ /b redirect;", 302),
+        ("rewrite ^/(a)$ /b/$1/x?y=1 permanent;", 301),
+        ("rewrite ^/a$ /a last;", 0),
+    ],
+)
+def test_directives_are_followed_in_their_order(words: str, code: int) -> None:
+    parsed = served(REWRITTEN % words)
+    if code:
+        assert parsed.answers("/a", 8000).code == code
+    else:
+        with pytest.raises(CheckFailed):
+            parsed.answers("/a", 8000)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("rewrite ^/a$ /b last;", 202),
+        ("rewrite ^ /b;", 202),
+        ("break; return 203;", 201),
+        ("if ($uri = /a) { return 503; }", 503),
+        ("if ($scheme = https) { return 503; }", 201),
+    ],
+)
+def test_directives_of_the_server_come_first(words: str, code: int) -> None:
+    assert served(words + REWRITTEN % "").answers("/a", 8000).code == code
+
+
+def test_a_named_group_of_pcre_is_a_pattern() -> None:
+    location = "location ~ ^/(?<check>ready|live)$ { return 200 $check; }"
+    assert served(location).answers("/ready", 8000).code == 200
 
 
 ONE = "server { listen 8000; %s return 201; } server { listen 8000; %s return 202; }"
@@ -202,7 +268,7 @@ def test_the_name_that_is_asked_for_decides(first: str, second: str, host: str, 
 
 def test_files_are_read_one_after_the_other() -> None:
     here = field("server { listen 8000; return 201; }")
-    there = field("default_type text/plain; server { listen 8000; return 202; }")
+    there = field("charset utf-8; server { listen 8000; return 202; }")
     assert nginx.parse(here, there).answers("/", 8000).code == 201
     assert nginx.parse(there, here).answers("/", 8000).code == 202
 

@@ -20,6 +20,9 @@ from grader.judge.language.nginx_command import serves
         ["sh", "-c", 'exec nginx -g "$HOW"'],
         ["bash", "-ec", "cat x\nexec nginx -e /dev/stderr -g 'daemon off;'"],
         ["sh", "-c", "nginx; sleep infinity"],
+        ["sh", "-c", "nginx && exec tail -f /dev/null"],
+        ["sh", "-c", "nginx; while sleep 3600; do :; done"],
+        ["sh", "-c", "if true; then nginx -g 'daemon off;'; fi"],
     ],
 )
 def test_an_nginx_that_stays(line: list[str]) -> None:
@@ -31,6 +34,7 @@ def test_an_nginx_that_stays(line: list[str]) -> None:
     [
         ["nginx"],
         ["sh", "-c", "nginx"],
+        ["sh", "-c", "nginx; echo started"],
         ["nginx", "-g", "daemon on;"],
         ["nginx", "-g", "daemon off"],
         ["nginx", "-c", "/tmp/other.conf", "-g", "daemon off;"],
