@@ -18,7 +18,9 @@ from grader.observe.bounded import run
 _MESSAGE = 2000
 _ALERTS = 10
 """So many alerts of one test are told; an alert for each Pod is two or three."""
-_LABELLED = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+_LABELLED = re.compile(rf"(\w+|{_TEXT})=({_TEXT})")
+"""A pair of a set of labels as Prometheus prints it; names that are no plain words are quoted."""
 _LINT = 3
 """promtool's exit code where it only finds fault with the style."""
 
@@ -66,14 +68,16 @@ def annotations_told(binary: Path, folder: Path, file: str) -> dict[str, list[di
         lines = [line.strip() for failure in failures for line in failure.splitlines()]
         found = [line for line in lines if line.startswith("Annotations:{")][:_ALERTS]
         told[name] = [
-            {key: _unquoted(value)[:_MESSAGE] for key, value in _LABELLED.findall(line)}
+            {_unquoted(key): _unquoted(value)[:_MESSAGE] for key, value in _LABELLED.findall(line)}
             for line in found
         ]
     return told
 
 
 def _unquoted(written: str) -> str:
-    """The text of a quoted string as Go writes it: escapes are those of Python."""
+    """The text of a quoted string as Go writes it: escapes are those of Python. A word stays."""
+    if not written.startswith('"'):
+        return written
     try:
         return str(ast.literal_eval(written))
     except (ValueError, SyntaxError):

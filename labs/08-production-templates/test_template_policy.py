@@ -144,12 +144,26 @@ def test_updates_are_judged_too(recording):
     points=1,
     needs="control-plane",
     after=("test_policy_admits_the_template",),
-    hint="An autoscaler sends no Deployment, it sends a number to deployments/scale. Which of your "
-    "expressions has an answer for an object without a template, and should it be asked at all?",
+    hint="An autoscaler sends no Deployment, it sends a number to deployments/scale; who deletes "
+    "sends nothing. Which of your expressions has an answer for that, and should it be asked?",
 )
-def test_scaling_is_let_through(recording):
-    """The running Deployment may be scaled: a number of replicas is none of the six rules."""
+def test_scaling_is_let_through(manifests, recording):
+    """The running Deployment may be scaled, and deleted: neither is one of the six rules."""
     recording.during("busy").answers("scale").all_accepted()
+    # Where something is deleted there is no `object`: each expression fails, and so nothing goes.
+    policy = manifests.one("ValidatingAdmissionPolicy", POLICY)
+    written = [
+        str(policy.field(f"spec.{part}").value) for part in ("matchConditions", "validations")
+    ]
+    aware = any(re.search(r"request\.operation|object\s*[!=]=\s*null", text) for text in written)
+    for index, rule in enumerate(policy.field("spec.matchConstraints.resourceRules").value or []):
+        operations = rule.get("operations") or []
+        expect(
+            aware or not {"DELETE", "*"} & set(operations),
+            "CREATE and UPDATE judged, and not DELETE, for which there is no object",
+            ", ".join(map(str, operations)),
+            policy.field(f"spec.matchConstraints.resourceRules[{index}].operations").where,
+        )
 
 
 @check(

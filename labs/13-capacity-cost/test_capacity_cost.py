@@ -82,7 +82,7 @@ def test_replicas_carry_the_peak(manifests):
         expect(
             isinstance(replicas.value, int) and replicas.value >= needed,
             f"{deployment.manifest} to carry {PEAK[name] * HEADROOM:g} requests a second",
-            f"{replicas.value} replicas carry {(replicas.value or 0) * PER_REPLICA[name]}",
+            carried(replicas.value, PER_REPLICA[name]),
             replicas.where,
         )
 
@@ -194,7 +194,8 @@ def test_warm_pool_leaves_at_once(manifests):
     for budget in manifests.all("PodDisruptionBudget"):
         selector = budget.field("spec.selector").value
         if selector is not None and matches(selector, pool.pod_labels()):
-            lets_go(budget, pool.field("spec.replicas").value)
+            covered = [d for d in manifests.all("Deployment") if matches(selector, d.pod_labels())]
+            lets_go(budget, sum(d.field("spec.replicas").value or 0 for d in covered))
 
 
 @check(
@@ -279,6 +280,13 @@ def test_every_pod_is_on_somebody_s_bill(recording):
         lambda pods: all(labels_of(pod).get(key) for pod in pods for key in (TEAM, PURPOSE)),
         f"labelled {TEAM} and {PURPOSE}",
     )
+
+
+def carried(replicas, each):
+    """What so many replicas carry, in words."""
+    if not isinstance(replicas, int):
+        return f"{replicas!r} replicas, which is no number"
+    return f"{replicas} replicas carry {replicas * each}"
 
 
 def lets_go(budget, replicas):

@@ -16,7 +16,7 @@ from grader.model.scenario import Rules
 from grader.observe import bounded
 from grader.observe.bounded import TooMuch
 from grader.observe.client import ApiAnswer
-from grader.observe.promtool import check_rules, test_rules
+from grader.observe.promtool import annotations_told, check_rules, test_rules
 from grader.observe.steps.rules import play_rules
 
 BINARY = find("promtool")
@@ -170,3 +170,15 @@ def test_what_an_alert_says_is_told_as_prometheus_fills_it_in(tmp_path: Path) ->
     assert json.loads(stage.bodies["High/told"]) == [{"summary": 'a "at" 5'}]
     assert json.loads(stage.bodies["Low/told"]) == []
     assert json.loads(stage.bodies["Never/told"]) == []
+
+
+def test_what_an_alert_says_under_names_of_any_kind(tmp_path: Path) -> None:
+    annotations = '{summary: "{{ $value }} \\"x\\"", "dashboard-url": "https://a.example/b=c"}'
+    alert = f'{{alert: High, expr: "x > 1", annotations: {annotations}}}'
+    (tmp_path / "rules.yaml").write_text(rules(alert))
+    asked = "    alert_rule_test: [{eval_time: 10m, alertname: High, exp_alerts: []}]"
+    head = TESTS.partition("  - name: Low")[0].replace("High/incident", "High/told")
+    (tmp_path / "told.yaml").write_text(head.partition("    promql_expr_test")[0] + asked)
+    assert BINARY is not None
+    (said,) = annotations_told(BINARY, tmp_path, "told.yaml")["High/told"]
+    assert said == {"summary": '5 "x"', "dashboard-url": "https://a.example/b=c"}
