@@ -90,7 +90,12 @@ def kwokctl_config(
                     **_autoscaling(time_factor),
                 },
             ),
-            _extra("kube-scheduler", {"leader-elect": "false"}),
+            # Preemption beside the scheduling loop may lose a Pod: on a busy machine its victims
+            # are gone before that has ended, and the Pod is not looked at again for minutes.
+            _extra(
+                "kube-scheduler",
+                {"leader-elect": "false", "feature-gates": "SchedulerAsyncPreemption=false"},
+            ),
             _extra("kube-apiserver", _towards_kubelets(pki)),
         ],
     }

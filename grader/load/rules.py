@@ -179,9 +179,16 @@ def _port(value: Any, path: FieldPath) -> Iterator[Finding]:
 
 
 def _pod_spec(spec: dict[str, Any], path: FieldPath) -> Iterator[Finding]:
+    names: set[str] = set()
     for group in ("initContainers", "containers"):
         for index, container in _dicts(spec.get(group)):
-            yield from _container(container, (*path, group, index))
+            here = (*path, group, index)
+            yield from _container(container, here)
+            name = container.get("name")
+            if isinstance(name, str) and name in names:
+                message = f'"{name[:80]}" is the name of another container of this Pod'
+                yield Finding("bad-value", f"{format_path(here)}.name {message}", (*here, "name"))
+            names |= {name} if isinstance(name, str) else set()
 
 
 def _container(container: dict[str, Any], path: FieldPath) -> Iterator[Finding]:

@@ -83,6 +83,18 @@ def too_small(
     return ""
 
 
+def fits(node: Object, pod: Object, others: Iterable[Object]) -> bool:
+    """Whether a node with these Pods on it has the CPU and memory that another one requests."""
+    offered = (node.get("status") or {}).get("allocatable") or {}
+    free = _room_of(offered.get("cpu"), offered.get("memory"))
+    taken = [_of_pod(other.get("spec") or {}) for other in others]
+    wish = _of_pod(pod.get("spec") or {})
+    return all(
+        wish[resource] + sum(each[resource] for each in taken) <= free[resource] + 1e-9
+        for resource in RESOURCES
+    )
+
+
 def _words(resource: str, amount: float) -> str:
     return f"{amount:g} CPU" if resource == "cpu" else f"{amount / (1 << 30):.1f} GiB of memory"
 

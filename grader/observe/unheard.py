@@ -13,6 +13,7 @@ from typing import Any
 from grader.model.recording import Object
 from grader.observe.counts import miscounted
 from grader.observe.recorder import State
+from grader.observe.room import fits
 
 SELECTED = "volume.kubernetes.io/selected-node"
 """Annotation by which the scheduler asks for a volume on the node that it has chosen."""
@@ -61,12 +62,29 @@ def _silent_about(pod: Object, state: State, simulated: bool) -> str:
     if not node:
         ours = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
         heard = any(c.get("type") == "PodScheduled" for c in status.get("conditions") or [])
+        if heard and ours and simulated and _could_move_in(pod, state):
+            return f"the scheduler, about {_name(pod)}, for which there is room on its node"
         if heard or not ours or spec.get("schedulingGates"):
             return ""
         return _about_claims(pod, state) if _has_a_place(pod, state) else "the scheduler"
     known = simulated and any(key[1] == node for key in state.get("Node", {}))
     told = status.get("containerStatuses") or status.get("initContainerStatuses")
     return f"the kubelet of {node}" if known and not told and not status.get("reason") else ""
+
+
+def _could_move_in(pod: Object, state: State) -> bool:
+    """Whether the node for which the scheduler has made room has it now: it owes another look."""
+    name = str((pod.get("status") or {}).get("nominatedNodeName") or "")
+    node = state.get("Node", {}).get(("", name)) or {}
+    if not node or (node.get("spec") or {}).get("unschedulable"):
+        return False
+    others = [
+        found
+        for found in state.get("Pod", {}).values()
+        if (found.get("spec") or {}).get("nodeName") == name
+        and (found.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+    ]
+    return fits(node, pod, others)
 
 
 def _claims_of(pod: Object, state: State) -> list[Object]:

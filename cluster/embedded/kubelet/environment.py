@@ -26,7 +26,9 @@ def environment(container: Json, pod: Json, objects: Objects) -> dict[str, str]:
     for variable in container.get("env") or []:
         value = _value(variable, pod, objects)
         if value is not None:
-            found[str(variable["name"])] = _expand(value, found)
+            # What comes from elsewhere is taken as it stands there.
+            plain = variable.get("value") is not None
+            found[str(variable["name"])] = _expand(value, found) if plain else value
     return found
 
 

@@ -45,9 +45,24 @@ class Container(Node):
         return self
 
     def runs(self, expected: list[str]) -> Container:
-        """`command` and `args` together are `expected`; one shell string counts as its words."""
-        words = [*(self.value.get("command") or []), *(self.value.get("args") or [])]
-        plain = [str(word) for word in words]
+        """`command` and `args` together are `expected`; one shell string counts as its words.
+
+        Without `command` the arguments are for whatever the image starts, so they are not it.
+        """
+        command, args = (self.value.get(part) or [] for part in ("command", "args"))
+        if not isinstance(command, list) or not isinstance(args, list):
+            raise CheckFailed(
+                f"{self.name} to run {shlex.join(expected)}, as a list of words",
+                show(command if not isinstance(command, list) else args),
+                self.field("command").where,
+            )
+        plain = [str(word) for word in [*command, *args]]
+        if args and not command:
+            raise CheckFailed(
+                f"{self.name} to run {shlex.join(expected)}",
+                f"args for the image's own command: {shlex.join(plain)}",
+                self.field("args").where,
+            )
         if plain[:2] in (["sh", "-c"], ["/bin/sh", "-c"]) and len(plain) == 3:
             # A line that the shell itself could not read stays as it is, and is not the one asked.
             with suppress(ValueError):

@@ -10,6 +10,7 @@ from grader.observe.client import ApiAnswer
 from grader.observe.kinds import KNOWN
 from grader.observe.stage import Stage
 from grader.observe.steps.workload import read
+from grader.observe.tempo import as_written
 
 Json = dict[str, Any]
 
@@ -30,7 +31,8 @@ def play_trigger(stage: Stage, action: Trigger) -> None:
         stage.answer("create", target, ApiAnswer(403, "KindNotAllowed", message))
         return
     kind = KNOWN["Job"]
-    made = send(stage, kind, job_of(said.body, action.name, namespace))
+    # At the cluster's tempo it is put by `send`, and once only.
+    made = send(stage, kind, job_of(as_written(said.body), action.name, namespace))
     stage.answer("create", target, made)
     stage.expect(kind, namespace, action.name, made)
 

@@ -150,6 +150,18 @@ def test_optional_sources_may_be_missing() -> None:
     assert life.pod.main[0].variables == {}
 
 
+def test_what_comes_from_elsewhere_is_not_expanded() -> None:
+    env = [
+        {"name": "A", "value": "a"},
+        {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
+        {"name": "C", "value": "$(B)"},
+    ]
+    pod = manifest({"env": env})
+    pod["metadata"]["labels"] = {"app": "$(A)"}
+    life = Life(pod).until(3)
+    assert life.pod.main[0].variables == {"A": "a", "B": "$(A)", "C": "$(A)"}
+
+
 def test_the_downward_api() -> None:
     fields = {
         "NAME": "metadata.name",

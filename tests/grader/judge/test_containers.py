@@ -173,6 +173,15 @@ def test_a_shell_that_only_starts_the_program(tmp_path: Path, line: str) -> None
     server(tmp_path, f"command: [sh, -c, {line}]").runs(["python", "train.py"])
 
 
+@pytest.mark.parametrize(
+    "words", ["args: [python, train.py]", "command: python train.py", "args: python train.py"]
+)
+def test_words_that_are_no_command(tmp_path: Path, words: str) -> None:
+    with pytest.raises(CheckFailed) as failed:
+        server(tmp_path, words).runs(["python", "train.py"])
+    assert "python train.py" in failed.value.observed
+
+
 @pytest.mark.parametrize("line", ["python 'train.py", "python train.py; sleep 9", "exec", ""])
 def test_a_shell_that_does_not(tmp_path: Path, line: str) -> None:
     container = server(tmp_path, f'command: [sh, -c, "{line}"]')

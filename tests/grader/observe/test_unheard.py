@@ -98,3 +98,26 @@ def test_a_claim_that_names_a_volume_which_is_there_will_be_bound() -> None:
     claim = thing("PersistentVolumeClaim", {"phase": "Pending"}, volumeName="models-abc234")
     assert unheard(state(claim), True, frozenset({"models-def567"})) == ""
     assert "the volume controller" in unheard(state(claim), True, frozenset({"models-abc234"}))
+
+
+@pytest.mark.parametrize(
+    ("free", "taken", "nominated", "silent"),
+    [
+        ("4", "3", "n", True),  # those that had to go for it are gone
+        ("4", "3500m", "n", False),
+        ("4", "3", "", False),  # nobody had to go: there is no room
+        ("4", "3", "another", False),
+    ],
+)
+def test_a_pod_for_which_room_was_made_is_looked_at_again(
+    free: str, taken: str, nominated: str, silent: bool
+) -> None:
+    node = {**NODE, "status": {"allocatable": {"cpu": free, "memory": "8Gi"}}}
+    wish = [{"name": "c", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}]
+    waiting = thing("Pod", {**SCHEDULED, "nominatedNodeName": nominated}, containers=wish)
+    other = thing("Pod", {"containerStatuses": [{}]}, nodeName="n")
+    other["spec"]["containers"] = [{"name": "c", "resources": {"requests": {"cpu": taken}}}]
+    other["metadata"]["name"] = "y"
+    found = unheard(state(node, waiting, other), simulated=True)
+    assert found.startswith("the scheduler, about Pod/x") is silent
+    assert not unheard(state(node, waiting, other), simulated=False)
