@@ -2,6 +2,7 @@
 
 from grader import check, expect, quantity
 from grader.judge.language import cron
+from grader.judge.language.reach import address, pod
 from grader.model.selectors import selects_by_map
 
 NAMESPACE = "ml-map"
@@ -29,6 +30,8 @@ KEPT_RUNS = 4 * 7 * 24 * 3600
 """Seconds for which the fourth weekly run back has to stay."""
 LONGEST_NIGHT = 26 * 3600
 """Seconds that a nightly run has taken once, and may take again."""
+A_DAY = 24 * 3600
+"""Seconds below which a deadline of the weekly run is taken for one that may kill it at work."""
 # The names under which the time zone database knows universal time.
 UTC = ("Etc/UTC", "UTC", "Etc/UCT", "UCT", "Etc/Zulu", "Zulu", "Etc/Universal", "Universal")
 UTC += ("Etc/GMT", "GMT", "Etc/Greenwich", "Greenwich")
@@ -69,6 +72,9 @@ def test_objects_name_their_namespace(manifests):
     missing = [name for name in STORIES if name not in names]
     observed = f"none called {', '.join(missing)}" if missing else "one or more for each"
     expect(not missing, "an object for each of the six stories", observed)
+    for found in [found for kind in WORKLOADS for found in manifests.all(kind)]:
+        expected = "no workload beside those of the stories"
+        expect(found.object_name in STORIES, expected, str(found.manifest), found.where)
     manifests.every_namespace_is(NAMESPACE)
 
 
@@ -110,6 +116,9 @@ def test_sentiment_api_has_an_inside_address(manifests):
     service.field("spec.clusterIP").satisfies(lambda ip: ip != "None", "an address, not None")
     service.field("spec.internalTrafficPolicy").equals("Cluster")
     leads_to(manifests, service)
+    network = manifests.network()
+    server = network.workload("Deployment/sentiment-api", NAMESPACE)
+    network.reaches(pod("a caller", "default"), server, 8000)
     labels = manifests.one("Deployment", "sentiment-api").pod_labels()
     for other in manifests.all("Service"):
         if selects_by_map(other.field("spec.selector").value, labels):
@@ -196,16 +205,25 @@ def test_runs_never_overlap(manifests):
     for name in ("nightly-score", "weekly-retrain"):
         found = manifests.one("CronJob", name)
         found.field("spec.concurrencyPolicy").equals("Forbid")
-        at_once = found.field("spec.jobTemplate.spec.parallelism")
-        at_once.satisfies(lambda pods: pods in (None, 1), "1, so that a run is one Pod at a time")
+        for count in ("parallelism", "completions"):
+            pods = found.field(f"spec.jobTemplate.spec.{count}")
+            pods.satisfies(lambda number: number in (None, 1), "1, so that a run is one Pod")
     # A deadline of the Job or of its Pod kills a run as surely as the next one would.
-    nightly = manifests.one("CronJob", "nightly-score")
-    job, pod = "spec.jobTemplate.spec.activeDeadlineSeconds", "activeDeadlineSeconds"
-    for deadline in (nightly.field(job), nightly.pod_field(pod)):
-        deadline.satisfies(
-            lambda seconds: seconds is None or seconds > LONGEST_NIGHT,
-            f"none, or above the {LONGEST_NIGHT} seconds that a run has taken once",
-        )
+    for name, longest, words in (
+        (
+            "nightly-score",
+            LONGEST_NIGHT + 1,
+            f"above the {LONGEST_NIGHT} seconds of the longest run",
+        ),
+        ("weekly-retrain", A_DAY, f"at least {A_DAY}, a day"),
+    ):
+        found = manifests.one("CronJob", name)
+        job = found.field("spec.jobTemplate.spec.activeDeadlineSeconds")
+        for deadline in (job, found.pod_field("activeDeadlineSeconds")):
+            deadline.satisfies(
+                lambda seconds, longest=longest: seconds is None or seconds >= longest,
+                f"none, or {words}",
+            )
 
 
 @check(
@@ -283,8 +301,17 @@ def test_partner_api_has_an_outside_address(manifests):
     """The partner API is reached through a load balancer that keeps the caller's address."""
     service = manifests.one("Service", "partner-api")
     service.field("spec.type").equals("LoadBalancer")
-    service.field("spec.externalTrafficPolicy").equals("Local")
     leads_to(manifests, service)
+    labels = manifests.one("Deployment", "partner-api").pod_labels()
+    for other in manifests.all("Service"):
+        selects = selects_by_map(other.field("spec.selector").value, labels)
+        if selects and other.field("spec.type").value in ("LoadBalancer", "NodePort"):
+            other.field("spec.externalTrafficPolicy").equals("Local")
+            for narrowed in ("loadBalancerSourceRanges", "externalIPs"):
+                other.field(f"spec.{narrowed}").satisfies(lambda found: not found, "none")
+    network = manifests.network()
+    partners = network.workload("Deployment/partner-api", NAMESPACE)
+    network.reaches(address("203.0.113.9"), partners, 8000)
 
 
 def on_time(cronjob, schedule, words):

@@ -121,7 +121,7 @@ def test_defaults(manifests):
 @check(
     points=0.5,
     hint="Each LimitRange of the namespace fills in what is still missing, in no order that you "
-    "can rely on. And what becomes of a `max` where no default is written?",
+    "can rely on. And what becomes of a `max`, or a `min`, where no default is written?",
 )
 def test_one_set_of_defaults(manifests):
     """No second LimitRange fills in other defaults for containers."""
@@ -167,6 +167,14 @@ def test_worker_requests(manifests):
     worker = manifests.one("Deployment", "feature-worker").container("worker")
     requested(worker, "cpu").at_least(quantity("400m")).at_most(quantity("1"))
     requested(worker, "memory").at_least(quantity("900Mi")).at_most(quantity("2Gi"))
+    # What a step before it needs is set aside for as long as the Pod lives.
+    for step in manifests.one("Deployment", "feature-worker").init_containers():
+        for resource, most in (("cpu", quantity("1")), ("memory", quantity("2Gi"))):
+            asked = requested(step, resource)
+            asked.satisfies(
+                lambda amount, most=most: amount is None or quantity(amount) <= most,
+                f"at most {most}",
+            )
 
 
 @check(
@@ -210,7 +218,9 @@ def takes_nothing_away(quota):
     scopes = {str(scope) for scope in quota.field("spec.scopes").value or []}
     selector = quota.field("spec.scopeSelector").value or {}
     for rule in selector.get("matchExpressions") or []:
-        scopes.add(str(rule.get("scopeName")))
+        # All classes but one are those of the lab's other Pods, too.
+        if rule.get("operator") not in ("NotIn", "DoesNotExist"):
+            scopes.add(str(rule.get("scopeName")))
     if scopes <= HOLDS_FOR_ALL:
         for name, share in SHARE.items():
             line = quota.field(f'spec.hard["{name}"]')
@@ -234,7 +244,7 @@ def requested(container, resource):
     """What is requested of a resource: where only a limit is written, the Pod requests that."""
     request = container.field(f"resources.requests.{resource}")
     limit = container.field(f"resources.limits.{resource}")
-    return limit if request.value is None else request
+    return limit if request.value is None and limit.value is not None else request
 
 
 def is_positive(amount):

@@ -10,11 +10,12 @@ TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 
 # Nodes that the trainer may and must not choose, by their labels. The second A100 is one that the
 # team will buy next year: whoever pins the host name keeps the trainer off it. The H100 is another
-# team's: whoever only keeps off the T4 takes it.
+# team's: whoever only keeps off the T4 takes it. Of the last one nobody has heard yet.
 A100 = {"accelerator": "nvidia-a100", "kubernetes.io/hostname": "gpu-worker"}
-NEXT_A100 = {"accelerator": "nvidia-a100", "kubernetes.io/hostname": "gpu-worker-2"}
+NEXT_A100 = {"accelerator": "nvidia-a100", "kubernetes.io/hostname": "rack7-0f3c"}
 T4 = {"accelerator": "nvidia-t4", "kubernetes.io/hostname": "t4-worker"}
 H100 = {"accelerator": "nvidia-h100", "kubernetes.io/hostname": "h100-worker"}
+NEWER = {"accelerator": "nvidia-rubin-9e1", "kubernetes.io/hostname": "rack9-77d1"}
 CPU_WORKERS = (
     {"kubernetes.io/hostname": "cpu-worker-1"},
     {"kubernetes.io/hostname": "cpu-worker-2"},
@@ -111,7 +112,9 @@ def test_trainer_chooses_a100(manifests):
     """The trainer can be placed on any node with an A100, and on no other."""
     job = manifests.one("Job", "embedding-trainer")
     where = job.pod_field("nodeSelector").where
-    refused = ((node, False) for node in (T4, H100, *CPU_WORKERS))
+    named = ({**NEWER, "accelerator": value} for value in accelerators_in(job))
+    others = (node for node in named if node["accelerator"] != A100["accelerator"])
+    refused = ((node, False) for node in (T4, H100, NEWER, *CPU_WORKERS, *others))
     for labels, allowed in ((A100, True), (NEXT_A100, True), *refused):
         node = f"a node labelled {words(labels)}"
         expected = f"the trainer to {'accept' if allowed else 'refuse'} {node}"
@@ -200,14 +203,15 @@ def test_node_taint(manifests):
     """The Node manifest of gpu-worker gives it the taint nvidia.com/gpu=present:NoSchedule."""
     taints = manifests.one("Node", "gpu-worker").field("spec.taints")
     seen = [lock(taint) for taint in taints.value or []]
-    expect(lock(TAINT) in seen, f"the taint {lock(TAINT)}", ", ".join(seen) or "none", taints.where)
+    observed = ", ".join(seen) or "none"
+    expect(seen == [lock(TAINT)], f"the taint {lock(TAINT)} and no other", observed, taints.where)
 
 
 def requested(container, resource):
     """What is requested of a resource: where only a limit is written, the Pod requests that."""
     request = container.field(f'resources.requests["{resource}"]')
     limit = container.field(f'resources.limits["{resource}"]')
-    return limit if request.value is None else request
+    return limit if request.value is None and limit.value is not None else request
 
 
 def chooses(workload, labels):
@@ -216,6 +220,14 @@ def chooses(workload, labels):
     if pinned not in (None, "", labels["kubernetes.io/hostname"]):
         return False
     return any(accepts(workload, {**given, **labels}) for given in ANY_WORKER)
+
+
+def accelerators_in(workload):
+    """The accelerators that the required node affinity names, for whatever reason."""
+    terms = workload.pod_field(f"affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms").value or []
+    rules = [rule for term in terms for rule in term.get("matchExpressions") or []]
+    named = [rule.get("values") or [] for rule in rules if rule.get("key") == "accelerator"]
+    return sorted({str(value) for values in named for value in values})
 
 
 def accepts(workload, labels):
@@ -265,7 +277,7 @@ def tolerates(toleration, taint):
 
 def lock(taint):
     """A taint as kubectl writes it."""
-    return f"{taint.get('key')}={taint.get('value', '')}:{taint.get('effect')}"
+    return f"{taint.get('key')}={taint.get('value') or ''}:{taint.get('effect')}"
 
 
 def brief(tolerations):
@@ -275,4 +287,5 @@ def brief(tolerations):
 
 def words(entry):
     """A mapping on one line."""
-    return ", ".join(f"{key}: {value}" for key, value in entry.items()) or "everything"
+    pairs = (f"{key}: {'nothing' if value is None else value}" for key, value in entry.items())
+    return ", ".join(pairs) or "everything"

@@ -163,13 +163,13 @@ def test_fetch_comes_first(manifests):
     first = [c for c in deployment.init_containers() if c.container_name == "fetch-model"]
     names = ", ".join(c.container_name for c in deployment.init_containers()) or "none"
     expect(first, "an init container fetch-model", f"init containers: {names}", deployment.where)
-    (fetch,) = first
+    fetch = first[0]
     fetch.image_is("registry.example.com/artifact-tools:v1.2.0")
     fetch.field("restartPolicy").satisfies(lambda policy: policy != "Always", "none: it ends")
     words = texts(manifests, fetch)
     for what, text in (("the address of the model", URL), ("its SHA-256", SHA256)):
-        # With its end: model.bin.old is another file.
-        whole = re.compile(rf"{re.escape(text)}(?![\w./-])")
+        # With both ends: model.bin.old is another file, and a sum has 64 digits.
+        whole = re.compile(rf"(?<!\w){re.escape(text)}(?![\w./?-])")
         found = any(whole.search(word) for word in words)
         expect(
             found, f"{what}, {text}", f"{what}: {'there' if found else 'not there'}", fetch.where
@@ -332,25 +332,28 @@ def texts(manifests, container):
     ConfigMaps are resolved, and `$(NAME)` is what the kubelet makes of it.
     """
     variables = {}
-    for name, text in settings(manifests, container):
-        variables[name] = expand(text, variables)
+    for name, text, is_plain in settings(manifests, container):
+        # What comes from a ConfigMap is taken as it stands there.
+        variables[name] = expand(text, variables) if is_plain else text
     words = [*(container.field("command").value or []), *(container.field("args").value or [])]
     return [expand(str(word), variables) for word in words] + list(variables.values())
 
 
 def settings(manifests, container):
-    """Name and text of each variable, in the order in which the kubelet sets them."""
+    """Name and text of each variable, in the order in which the kubelet sets them, and whether the
+    text stands there itself."""
     maps = {
         found.object_name: found.field("data").value or {} for found in manifests.all("ConfigMap")
     }
     for entry in container.field("envFrom").value or []:
         held = maps.get((entry.get("configMapRef") or {}).get("name"), {})
         for key, text in held.items():
-            yield f"{entry.get('prefix') or ''}{key}", str(text)
+            yield f"{entry.get('prefix') or ''}{key}", str(text), False
     for entry in container.field("env").value or []:
         source = ((entry.get("valueFrom") or {}).get("configMapKeyRef")) or {}
         held = maps.get(source.get("name"), {}).get(source.get("key"), "")
-        yield entry.get("name"), str(entry.get("value") or held)
+        plain = entry.get("value")
+        yield entry.get("name"), str(plain or held), bool(plain)
 
 
 def bound(claim):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ def _all(server: ServerModel | None, run: Run) -> Iterator[Ending]:
         work = server.runs_for
     if run.need is not None and (killed := run.need.exceeds_at(run.room)) is not None:
         yield Ending(killed, 137, OOM)
-    missing = [text for text in server.expects if text not in run.told]
+    missing = [text for text in server.expects if not _is_told(text, run.told)]
     if missing:
         words = server.last_words or (f"error: expected {missing[0]!r}",)
         yield Ending(work or 0.0, server.crash_code, CRASHED, words)
@@ -73,6 +74,11 @@ def _all(server: ServerModel | None, run: Run) -> Iterator[Ending]:
         code = server.exit_code
         words = server.last_words if code else ()
         yield Ending(work, code, CRASHED if code else DONE, words)
+
+
+def _is_told(text: str, told: str) -> bool:
+    """Whether a program was told this, and not a longer name or number of which it is a part."""
+    return re.search(rf"(?<!\w){re.escape(text)}(?![\w./?-])", told) is not None
 
 
 def _index_failure(server: ServerModel, run: Run) -> int | None:
