@@ -38,9 +38,14 @@ UTC += ("Etc/GMT", "GMT", "Etc/Greenwich", "Greenwich")
 UTC += ("Etc/GMT0", "GMT0", "Etc/GMT+0", "GMT+0", "Etc/GMT-0", "GMT-0")
 
 
+def all_workloads(manifests):
+    """Every object that has Pods."""
+    return [found for kind in WORKLOADS for found in manifests.all(kind)]
+
+
 def all_called(manifests, name):
     """Every workload of this name, of whatever kind."""
-    return [o for kind in WORKLOADS for o in manifests.all(kind) if o.object_name == name]
+    return [found for found in all_workloads(manifests) if found.object_name == name]
 
 
 def is_only(manifests, kind, name):
@@ -72,7 +77,7 @@ def test_objects_name_their_namespace(manifests):
     missing = [name for name in STORIES if name not in names]
     observed = f"none called {', '.join(missing)}" if missing else "one or more for each"
     expect(not missing, "an object for each of the six stories", observed)
-    for found in [found for kind in WORKLOADS for found in manifests.all(kind)]:
+    for found in all_workloads(manifests):
         expected = "no workload beside those of the stories"
         expect(found.object_name in STORIES, expected, str(found.manifest), found.where)
     manifests.every_namespace_is(NAMESPACE)
@@ -327,7 +332,6 @@ def leads_to(manifests, service):
     deployment = manifests.one("Deployment", service.object_name)
     service.selects(deployment)
     service.port(80).reaches(deployment.container("server"), 8000)
-    for kind in WORKLOADS:
-        for other in manifests.all(kind):
-            if other.object_name != service.object_name:
-                service.passes_over(other)
+    for other in all_workloads(manifests):
+        if other.object_name != service.object_name:
+            service.passes_over(other)

@@ -139,7 +139,7 @@ def test_critical_server(manifests):
     """The critical server requests 2 CPU and 4Gi, and is limited to exactly that."""
     server = manifests.one("Deployment", "api-critical").container("server")
     for resource, amount in (("cpu", quantity("2")), ("memory", quantity("4Gi"))):
-        requested(server, resource).equals(amount)
+        server.requested(resource).equals(amount)
         server.field(f"resources.limits.{resource}").equals(amount)
 
 
@@ -154,7 +154,7 @@ def test_critical_init_container(manifests):
     for resource, most in (("cpu", quantity("2")), ("memory", quantity("4Gi"))):
         limit = fetch.field(f"resources.limits.{resource}")
         limit.satisfies(is_positive, "an amount above 0").at_most(most)
-        requested(fetch, resource).equals(quantity(limit.value))
+        fetch.requested(resource).equals(quantity(limit.value))
 
 
 @check(
@@ -165,12 +165,12 @@ def test_critical_init_container(manifests):
 def test_worker_requests(manifests):
     """The worker requests what it needs between two batches, and not what it needs at its peak."""
     worker = manifests.one("Deployment", "feature-worker").container("worker")
-    requested(worker, "cpu").at_least(quantity("400m")).at_most(quantity("1"))
-    requested(worker, "memory").at_least(quantity("900Mi")).at_most(quantity("2Gi"))
+    worker.requested("cpu").at_least(quantity("400m")).at_most(quantity("1"))
+    worker.requested("memory").at_least(quantity("900Mi")).at_most(quantity("2Gi"))
     # What a step before it needs is set aside for as long as the Pod lives.
     for step in manifests.one("Deployment", "feature-worker").init_containers():
         for resource, most in (("cpu", quantity("1")), ("memory", quantity("2Gi"))):
-            asked = requested(step, resource)
+            asked = step.requested(resource)
             asked.satisfies(
                 lambda amount, most=most: amount is None or quantity(amount) <= most,
                 f"at most {most}",
@@ -238,13 +238,6 @@ def defaults_of_others(manifests):
                 field = other.field(f"spec.limits[{place}].{path}")
                 if field.value is not None:
                     yield path, field
-
-
-def requested(container, resource):
-    """What is requested of a resource: where only a limit is written, the Pod requests that."""
-    request = container.field(f"resources.requests.{resource}")
-    limit = container.field(f"resources.limits.{resource}")
-    return limit if request.value is None and limit.value is not None else request
 
 
 def is_positive(amount):

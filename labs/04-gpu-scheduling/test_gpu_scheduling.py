@@ -100,7 +100,7 @@ def test_trainer_gpu(manifests):
     """The trainer asks for one whole GPU under limits, and for no other number under requests."""
     trainer = trainer_of(manifests)
     trainer.field(f'resources.limits["{GPU}"]').equals(quantity("1"))
-    requested(trainer, GPU).equals(quantity("1"))
+    trainer.requested(GPU).equals(quantity("1"))
 
 
 @check(
@@ -153,8 +153,8 @@ def test_preprocess(manifests):
     deployment.selects(deployment)
     container = deployment.container("preprocess")
     container.image_is("registry.example.com/preprocess:v1.0.0")
-    requested(container, "cpu").equals(quantity("4"))
-    requested(container, "memory").equals(quantity("8Gi"))
+    container.requested("cpu").equals(quantity("4"))
+    container.requested("memory").equals(quantity("8Gi"))
 
 
 @check(
@@ -205,13 +205,6 @@ def test_node_taint(manifests):
     seen = [lock(taint) for taint in taints.value or []]
     observed = ", ".join(seen) or "none"
     expect(seen == [lock(TAINT)], f"the taint {lock(TAINT)} and no other", observed, taints.where)
-
-
-def requested(container, resource):
-    """What is requested of a resource: where only a limit is written, the Pod requests that."""
-    request = container.field(f'resources.requests["{resource}"]')
-    limit = container.field(f'resources.limits["{resource}"]')
-    return limit if request.value is None and limit.value is not None else request
 
 
 def chooses(workload, labels):

@@ -304,9 +304,9 @@ def bound_roles(manifests, account, team):
     found = []
     for binding in manifests.all("RoleBinding"):
         role = manifests.maybe("Role", str(binding.field("roleRef.name").value), team)
-        if binding.namespace == team and role is not None and role.field("rules").value:
-            subjects = binding.field("subjects").value or []
-            found += [(binding, role) for subject in subjects if names(subject, account)][:1]
+        mine = any(names(subject, account) for subject in binding.field("subjects").value or [])
+        if mine and binding.namespace == team and role is not None and role.field("rules").value:
+            found.append((binding, role))
     return found
 
 

@@ -79,8 +79,8 @@ class Container(Node):
 
     def requested(self, resource: str) -> Field:
         """The field that decides what is requested: the limit where only a limit is written."""
-        request = self.field(f"resources.requests.{resource}")
-        limit = self.field(f"resources.limits.{resource}")
+        request = self.field(f'resources.requests["{resource}"]')
+        limit = self.field(f'resources.limits["{resource}"]')
         return limit if request.value is None and limit.value is not None else request
 
     def has_port(self, number: int) -> Container:

@@ -116,7 +116,6 @@ class NginxConfig:
     """A parsed configuration: the statements of each text, with its place in the submission."""
 
     def __init__(self, texts: list[tuple[list[Statement], str]]) -> None:
-        self.block = [statement for block, _ in texts for statement in block]
         self.where = texts[0][1]
         self.servers = [
             Server(statement["block"], statement["line"], where)

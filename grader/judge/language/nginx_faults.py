@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from grader.judge.language.nginx_parts import Listen, Statement, listen_of, locations_in
 
@@ -39,9 +40,9 @@ def in_file(block: list[Statement]) -> Fault | None:
     """The first fault within the servers of one file."""
     for statement in block:
         if statement["directive"] == "server":
-            faults = [*_words(statement["block"]), *_twice(statement["block"])]
-            if faults:
-                return faults[0]
+            fault = next(chain(_words(statement["block"]), _twice(statement["block"])), None)
+            if fault:
+                return fault
     return None
 
 

@@ -81,7 +81,7 @@ def _rewrite(statement: Statement, flow: Flow) -> None:
 
 
 def _group(found: re.Match[str], number: int) -> str:
-    return (found[number] or "") if number <= (found.re.groups or 0) else ""
+    return (found[number] or "") if number <= found.re.groups else ""
 
 
 def _holds(words: list[Any], flow: Flow) -> bool:
